@@ -1,0 +1,1 @@
+"""Listeners, TLS and the routing between native media handlers and Flask."""

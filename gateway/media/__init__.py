@@ -1,0 +1,1 @@
+"""Tracks, frames, timestamps and containers. Knows no protocol; every protocol knows it."""

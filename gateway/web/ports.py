@@ -1,0 +1,101 @@
+"""All that pages and API may know of and ask from the running gateway.
+
+The service implements `GatewayPort`; Flask's worker threads call it. Every value is an immutable snapshot, free of
+credentials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.media.state import Status
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """One stream of a camera as it is right now."""
+
+    id: str
+    codec: str | None
+    """`h264`, `h265`, `av1`; None until a picture has come."""
+    codecs: str
+    """RFC 6381 list for browsers, e.g. `avc1.64001F,mp4a.40.2`; empty until known."""
+    width: int
+    height: int
+    fps: float
+    audio: str | None
+    """`aac`, `opus`, or None."""
+    audio_note: str
+    """Why there is no audio, or what was done to it (`transcoded from pcmu`); empty if nothing to say."""
+    bitrate: float
+    """Bits per second."""
+    keyframe_interval: float
+    """Seconds; 0 until measured."""
+    viewers: dict[str, int]
+    """By output: `rtmp`, `hls`, `ws`."""
+    status: Status
+    on_demand: bool
+    """Pulled only while somebody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """One camera. `urls` are paths or templates with `{host}`."""
+
+    id: str
+    name: str
+    status: Status
+    streams: tuple[StreamView, ...]
+    """Main first, then sub if there is one."""
+    urls: dict[str, str]
+    """`hls`, `rtmp`, `snapshot`, and `hls_sub`, `rtmp_sub` where there is a sub stream. `{host}` stands for the box's name."""
+    source: str
+    """Where the picture comes from, redacted: an RTSP URL or an address."""
+    picture_at: float | None
+    """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveredView:
+    """A device that answered on the LAN."""
+
+    endpoint: str
+    address: str
+    xaddrs: tuple[str, ...]
+    name: str
+    hardware: str
+    first_seen: float
+    last_seen: float
+    camera_id: str | None
+    """The configured camera this is, if it is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Answer of `/readyz`."""
+
+    ready: bool
+    problems: tuple[str, ...]
+
+
+class GatewayPort(Protocol):
+    """Read and command interface for the web. Thread-safe; every call returns within 3 s or raises TimeoutError."""
+
+    site: str
+    version: str
+
+    def cameras(self) -> tuple[CameraView, ...]:
+        """All configured cameras, in the order of the configuration."""
+
+    def camera(self, camera_id: str) -> CameraView | None:
+        """One camera, or None if there is none of that id."""
+
+    def snapshot(self, camera_id: str, width: int | None) -> bytes | None:
+        """JPEG of the last keyframe, at most `width` pixels wide; None if there never was a picture."""
+
+    def discovered(self) -> tuple[DiscoveredView, ...]:
+        """What the last discovery rounds found."""
+
+    def readiness(self) -> Readiness:
+        """Whether the gateway serves as configured."""
