@@ -14,7 +14,7 @@ HIDDEN = "***"
 
 
 def redact(text: str, *secrets: str) -> str:
-    """`text` without URL credentials, secret query values, and without any of the given `secrets` in any spelling used."""
+    """`text` without URL credentials, secret query values and any of the given `secrets`."""
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
     text = _QUERY.sub(rf"\g<name>{HIDDEN}", text)
     for secret in secrets:

@@ -49,7 +49,7 @@ class CameraView:
     streams: tuple[StreamView, ...]
     """Main first, then sub if there is one."""
     urls: dict[str, str]
-    """`hls`, `rtmp`, `snapshot`, and `hls_sub`, `rtmp_sub` where there is a sub stream. `{host}` stands for the box's name."""
+    """`hls`, `rtmp`, `snapshot`, and `hls_sub`, `rtmp_sub` where there is a sub stream. `{host}` is the box's name."""
     source: str
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None

@@ -1,0 +1,254 @@
+"""The command line: `gateway run|check|discover|probe|snapshot|passwd|demo|simulate`. Nothing else imports this module.
+
+Exit codes: 0 done, 1 failed, 2 wrong input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway import __version__
+from gateway.errors import ConfigError, GatewayError
+from gateway.logs import configure
+
+if TYPE_CHECKING:
+    from gateway.config.model import Camera, Config
+    from gateway.service import Service
+
+OK, FAILED, WRONG_INPUT = 0, 1, 2
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    configure(arguments.verbose)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except ConfigError as error:
+        for finding in error.findings:
+            print(finding, file=sys.stderr)
+        return WRONG_INPUT
+    except GatewayError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    from gateway.simulator import simulate
+
+    parser = argparse.ArgumentParser(prog="gateway", description="Camera Gateway: IP cameras in, RTMP, HLS and a wall out.")
+    parser.add_argument("--version", action="version", version=f"gateway {__version__}")
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(command=function)
+        return sub
+
+    def takes_config(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("-c", "--config", type=Path, default=DEFAULT_CONFIG, help="default: %(default)s")
+
+    def takes_json(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+    run = command("run", _run, "serve the cameras of config.yaml")
+    takes_config(run)
+    check = command("check", _check, "check config.yaml and say everything that is wrong with it")
+    takes_config(check)
+    takes_json(check)
+    find = command("discover", _discover, "look for ONVIF cameras on the local networks")
+    find.add_argument("--timeout", type=float, default=2.5, help="seconds to wait for answers (default: %(default)s)")
+    takes_json(find)
+    probe = command("probe", _probe, "ask a camera over ONVIF what it is and which streams it has")
+    probe.add_argument("camera", help="id of a camera in config.yaml, or an address")
+    probe.add_argument("--username")
+    probe.add_argument("--password", help="better: leave it out and type it")
+    takes_config(probe)
+    takes_json(probe)
+    shot = command("snapshot", _snapshot, "save one picture of a camera as JPEG, straight from the camera")
+    shot.add_argument("camera", help="id of a camera in config.yaml")
+    shot.add_argument("-o", "--output", type=Path, help="default: CAMERA.jpg")
+    takes_config(shot)
+    password = command("passwd", _passwd, "set the admin's password (asked for, or read from standard input)")
+    takes_config(password)
+    demo = command("demo", _demo, "try everything with simulated cameras")
+    demo.add_argument("--cameras", type=int, default=4, choices=range(1, 17), metavar="N", help="default: %(default)s")
+    demo.add_argument("--base-port", type=int, default=18500, help="first port of the simulated cameras")
+    demo.add_argument("--data-dir", type=Path, default=Path("data/demo"), help="default: %(default)s")
+    demo.add_argument("--https", type=int, default=8443)
+    demo.add_argument("--http", type=int, default=8080)
+    demo.add_argument("--rtmp", type=int, default=1935)
+    sim = command("simulate", simulate.run_from_arguments, "be one or more ONVIF cameras with a test picture")
+    simulate.add_arguments(sim)
+    return parser
+
+
+def _load(path: Path) -> Config:
+    from gateway.config.load import load
+
+    config = load(path, os.environ)
+    return config if config.data_dir.is_absolute() else replace(config, data_dir=path.parent / config.data_dir)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from gateway.run import serve
+
+    config = _load(arguments.config)
+
+    def started(service: Service, generated: str | None) -> None:
+        _welcome(service, generated, f"{len(config.cameras)} cameras configured")
+
+    return serve(config, started, arguments.config)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    try:
+        config = _load(arguments.config)
+    except ConfigError as error:
+        if arguments.json:
+            print(json.dumps({"ok": False, "findings": error.findings}))
+            return WRONG_INPUT
+        raise
+    if arguments.json:
+        print(json.dumps({"ok": True, "cameras": [camera.id for camera in config.cameras], "warnings": config.warnings}))
+        return OK
+    for warning in config.warnings:
+        print(warning)
+    print(f"{arguments.config}: correct, {len(config.cameras)} cameras")
+    return OK
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    from gateway.onvif import report
+    from gateway.onvif.discovery import discover
+
+    devices = asyncio.run(discover(arguments.timeout))
+    print(report.as_json(devices) if arguments.json else report.table(devices))
+    return OK
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from gateway.onvif.resolve import resolve_camera
+
+    camera = _find(arguments)
+    address, username, password = arguments.camera, arguments.username, arguments.password
+    if camera is not None:
+        if camera.address is None:
+            raise GatewayError(f"{camera.id} is configured by its RTSP address, not by an ONVIF one: nothing to ask")
+        address = camera.address
+        username = username or camera.username
+        password = password or (camera.password.reveal() if camera.password is not None else None)
+    if username and password is None:
+        password = getpass.getpass(f"password of {username} on {address}: ")
+    found = resolve_camera(address, username, password)
+    if arguments.json:
+        print(json.dumps(asdict(found), default=str, indent=2))
+        return OK
+    description = found.description
+    print(f"{description.manufacturer} {description.model}, firmware {description.firmware}, serial {description.serial}")
+    for profile in description.profiles:
+        role = {found.main_profile.token: "main"}.get(profile.token, "")
+        role = "sub" if found.sub_profile is not None and profile.token == found.sub_profile.token else role
+        print(f"  {profile.token:20} {profile.codec or '?':5} {profile.width}x{profile.height} {profile.fps or 0:g} fps {role}")
+    print(f"main: {found.main_url}")
+    if found.sub_url:
+        print(f"sub:  {found.sub_url}")
+    return OK
+
+
+def _snapshot(arguments: argparse.Namespace) -> int:
+    from gateway.media.snapshot import jpeg
+    from gateway.sources.resolver import onvif_resolver
+    from gateway.sources.single import first_keyframe
+
+    camera = _find(arguments)
+    if camera is None:
+        raise GatewayError(f"{arguments.config} has no camera {arguments.camera}")
+    config = _load(arguments.config)
+    picture = jpeg(first_keyframe(camera, config.rtsp, onvif_resolver(config.discovery.credentials)))
+    output = arguments.output or Path(f"{camera.id}.jpg")
+    output.write_bytes(picture)
+    print(output)
+    return OK
+
+
+def _passwd(arguments: argparse.Namespace) -> int:
+    from gateway.http.access import Access
+
+    if sys.stdin.isatty():
+        password = getpass.getpass("new password of admin: ")
+        if password != getpass.getpass("once more: "):
+            print("gateway: the two did not match; nothing was changed", file=sys.stderr)
+            return WRONG_INPUT
+    else:
+        password = sys.stdin.readline().rstrip("\n")
+    try:
+        access, _ = Access.open(_load(arguments.config).data_dir, password)
+        access.set_password(password)
+    except ValueError as error:
+        print(f"gateway: {error}; nothing was changed", file=sys.stderr)
+        return WRONG_INPUT
+    print("the password of admin was changed; everybody has to log in again")
+    return OK
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from gateway import demo
+    from gateway.config.model import Config, Discovery, HostPort, Listen
+    from gateway.run import serve
+
+    listen = Listen(*(HostPort("0.0.0.0", port) for port in (arguments.https, arguments.http, arguments.rtmp)))
+    config = Config(site="Demo", listen=listen, data_dir=arguments.data_dir, discovery=Discovery(enabled=True))
+    with demo.simulator(arguments.cameras, arguments.base_port) as cameras:
+        found = demo.find(cameras)
+        print(f"found {len(found)} simulated cameras by WS-Discovery: {', '.join(found)}", flush=True)
+        config = demo.with_cameras(config, cameras, found)
+        return serve(config, lambda service, generated: _welcome(service, generated, f"{len(cameras)} simulated cameras"))
+
+
+def _find(arguments: argparse.Namespace) -> Camera | None:
+    if not arguments.config.exists() and arguments.config == DEFAULT_CONFIG:
+        return None
+    return next((camera for camera in _load(arguments.config).cameras if camera.id == arguments.camera), None)
+
+
+def _welcome(service: Service, generated: str | None, what: str) -> None:
+    host = socket.gethostname()
+    port = service.port("https")
+    print(f"\nCamera Gateway {__version__}: {what}", flush=True)
+    if port is not None:
+        print(f"  wall      https://{host}:{port}/   (here: https://localhost:{port}/)")
+    plain = service.port("http")
+    if plain is not None:
+        print(f"  plain     http://{host}:{plain}/")
+    rtmp = service.port("rtmp")
+    if rtmp is not None:
+        print(f"  RTMP      rtmp://{host}:{rtmp}/live/CAMERA")
+    print("  user      admin")
+    if generated is not None:
+        print(f"  password  {generated}   (made just now and shown only once; change it with: gateway passwd)")
+    else:
+        print("  password  as set before (change it with: gateway passwd)")
+    if port is not None:
+        print("  The browser warns about the certificate once: this box made it itself.")
+    print(flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`gateway demo`: the whole product on one machine without a camera. Simulated cameras run in a process of their own and are
+found over WS-Discovery like real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway.config.model import Camera, Config, Secret
+from gateway.errors import GatewayError
+from gateway.onvif.discovery import discover
+from gateway.onvif.wsdiscovery import Device
+
+log = logging.getLogger(__name__)
+
+START_S = 20.0
+"""A Raspberry Pi 4 takes 6 s to import and start four cameras."""
+FIND_S = 12.0
+STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedCamera:
+    """What `gateway simulate --json` says of one camera."""
+
+    name: str
+    endpoint: str
+    username: str
+    password: str
+
+
+@contextlib.contextmanager
+def simulator(cameras: int, base_port: int) -> Iterator[list[SimulatedCamera]]:
+    """Simulated cameras in a child process for as long as the context lasts. Raises GatewayError if they do not start."""
+    command = [sys.executable, "-m", "gateway.cli", "simulate", "--json", "--cameras", str(cameras), "--base-port", str(base_port)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            process.wait(START_S)
+            raise GatewayError("the simulated cameras did not start; the lines above say why")
+        yield [_camera(entry) for entry in json.loads(line)["cameras"]]
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def find(cameras: list[SimulatedCamera]) -> dict[str, Device]:
+    """The simulated cameras as discovery sees them, by name. Raises GatewayError when one stays unseen."""
+    wanted = {camera.endpoint: camera.name for camera in cameras}
+    found: dict[str, Device] = {}
+    deadline = time.monotonic() + FIND_S
+    while len(found) < len(wanted) and time.monotonic() < deadline:
+        for device in asyncio.run(discover(1.5)):
+            if device.endpoint in wanted:
+                found[wanted[device.endpoint]] = device
+    missing = sorted(set(wanted.values()) - found.keys())
+    if missing:
+        raise GatewayError(
+            f"WS-Discovery found {len(found)} of {len(wanted)} simulated cameras (missing: {', '.join(missing)}): "
+            "is UDP port 3702 blocked by a firewall on this machine?"
+        )
+    return found
+
+
+def with_cameras(config: Config, cameras: list[SimulatedCamera], found: dict[str, Device]) -> Config:
+    """`config` with the discovered cameras in it."""
+    entries = tuple(
+        Camera(
+            id=_identifier(camera.name),
+            name=camera.name,
+            address=found[camera.name].address,
+            username=camera.username,
+            password=Secret(camera.password),
+        )
+        for camera in cameras
+    )
+    return replace(config, cameras=entries)
+
+
+def _camera(entry: dict[str, Any]) -> SimulatedCamera:
+    return SimulatedCamera(entry["name"], entry["endpoint"], entry["username"], entry["password"])
+
+
+def _identifier(name: str) -> str:
+    return "".join(char if char.isascii() and char.isalnum() else "-" for char in name.lower()).strip("-") or "camera"

@@ -1,0 +1,48 @@
+"""Keeps two gateways from fighting over one data directory, its cameras and its ports. Called once at start."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from gateway.errors import InstanceError
+
+LOCK_FILE = "gateway.lock"
+
+
+class InstanceLock:
+    """An advisory lock on the data directory, held by the process; the kernel releases it however the process ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / LOCK_FILE
+        self._file: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises InstanceError when another gateway holds it or the directory cannot be written."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            file = self._path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise InstanceError(f"cannot use the data directory {self._path.parent}: {error.strerror}") from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip()
+            file.close()
+            who = f" (process {holder})" if holder.isdigit() else ""
+            raise InstanceError(
+                f"another gateway{who} already uses {self._path.parent}: stop it first, or give this one its own data_dir"
+            ) from None
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        self._file = file
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

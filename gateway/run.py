@@ -1,0 +1,81 @@
+"""From a configuration to a running process: event loop, signals, reload, and an end that always comes.
+
+Used by the commands `run` and `demo`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+from gateway.config.load import load
+from gateway.config.model import Config
+from gateway.errors import ConfigError
+from gateway.http.access import Access
+from gateway.memory import limit_arenas
+from gateway.service import Service
+
+log = logging.getLogger(__name__)
+
+PASSWORD_VARIABLE = "GATEWAY_ADMIN_PASSWORD"
+
+Started = Callable[[Service, "str | None"], None]
+"""Called once everything runs, with the password that was just generated, if one was."""
+
+
+def serve(config: Config, started: Started, config_path: Path | None = None) -> int:
+    """Serve until SIGTERM or SIGINT. Exit code 0 after a signal, 1 when a listener died.
+
+    SIGHUP reads `config_path` again. Raises ListenError, InstanceError and OSError while starting.
+    """
+    limit_arenas()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        clean, code = runner.run(_serve(config, started, config_path))
+        if not clean:
+            # A reader thread is still inside libavformat. Letting the interpreter tear itself down around it crashes.
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return code
+
+
+async def _serve(config: Config, started: Started, config_path: Path | None) -> tuple[bool, int]:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    access, generated = await asyncio.to_thread(
+        Access.open,
+        config.data_dir,
+        os.environ.get(PASSWORD_VARIABLE) or None,
+        anonymous_viewing=config.auth.anonymous_viewing,
+    )
+    service = Service(config, access)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    if config_path is not None:
+        loop.add_signal_handler(signal.SIGHUP, _reload, service, config_path)
+    await service.start()
+    started(service, generated)
+    await service.run(stop)
+    log.info("stopping")
+    clean = await service.stop()
+    log.info("stopped")
+    return clean, 1 if service.failed else 0
+
+
+def _reload(service: Service, config_path: Path) -> None:
+    try:
+        config = load(config_path, os.environ)
+    except ConfigError as error:
+        for finding in error.findings:
+            log.error("%s", finding)
+        log.error("the configuration was not changed; everything keeps running as before")
+        return
+    service.reload(config)

@@ -1,0 +1,273 @@
+"""Composition root: builds everything from a configuration, starts it, changes it while it runs, and stops it.
+
+Everything here runs on the event loop except the methods of `GatewayPort`, which Flask's worker threads call and which do
+their reading on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from gateway import __version__, views
+from gateway.config.diff import diff
+from gateway.config.model import Camera, Config, HostPort
+from gateway.hls.server import HlsService, HlsSettings
+from gateway.http.access import Access, Right
+from gateway.http.certificates import Certificates
+from gateway.http.guard import guarded
+from gateway.http.listeners import HttpListeners
+from gateway.http.router import Router
+from gateway.http.rsgi import Application
+from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.instance import InstanceLock
+from gateway.media import snapshot
+from gateway.media.frame import Frame
+from gateway.media.state import State
+from gateway.media.stream import Stream
+from gateway.onvif.discovery import discover
+from gateway.onvif.registry import Change, Registry
+from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.sources.camera import CameraSource
+from gateway.sources.resolver import onvif_resolver
+from gateway.web.app import create_app
+from gateway.web.ports import CameraView, DiscoveredView, Readiness
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TICK_S = 0.5
+"""How often every stream is looked at: a frozen picture is called late within LATE_AFTER_S plus this."""
+PORT_CALL_S = 3.0
+STOP_READERS_S = 5.0
+"""A reader inside libavformat ends with its read timeout. Whatever has not ended by then is left to the process's end."""
+
+
+class Service:
+    """The running gateway. Implements `gateway.web.ports.GatewayPort`."""
+
+    def __init__(self, config: Config, access: Access) -> None:
+        self.site = config.site
+        self.version = __version__
+        self._config = config
+        self._access = access
+        self._loop = asyncio.get_running_loop()
+        self._loop_thread = threading.get_ident()
+        self._lock = InstanceLock(config.data_dir)
+        self._cameras: dict[str, CameraSource] = {}
+        self._streams: dict[str, Stream] = {}
+        self._registry = Registry()
+        self._stuck: list[threading.Thread] = []
+        self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
+        self._scheduler = AsyncIOScheduler(event_loop=self._loop)
+        self._hls = HlsService(
+            self._streams.get,
+            HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
+            always=lambda stream: not stream.id.endswith(".sub"),
+        )
+        self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp)
+        self._bridge = WsgiBridge(create_app(self, access))
+        router = Router()
+        router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        listen = config.listen
+        self._http = HttpListeners(
+            Application(router, self._bridge),
+            https=_address(listen.https),
+            http=_address(listen.http),
+            tls=Certificates(config.data_dir) if listen.https is not None else None,
+        )
+
+    # --- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the ports, then the cameras. Raises ListenError or InstanceError, having released everything."""
+        self._lock.acquire()
+        try:
+            if self._config.listen.rtmp is not None:
+                await self._rtmp.start(self._config.listen.rtmp.host, self._config.listen.rtmp.port)
+            await self._http.start()
+        except BaseException:
+            await self._rtmp.stop()
+            self._lock.release()
+            raise
+        for warning in self._config.warnings:
+            log.warning("%s", warning)
+        for camera in self._config.cameras:
+            self._add(camera)
+        # apscheduler: late ticks are worthless, so they are merged and never reported as missed
+        options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **options)
+        if self._config.discovery.enabled:
+            self._scheduler.add_job(self._discover, "interval", seconds=self._config.discovery.interval_s, **options)
+            self._scheduler.add_job(self._discover)
+        self._scheduler.start()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set, or until a listener dies on its own."""
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._http.failed.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def stop(self) -> bool:
+        """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        deadline = time.monotonic() + STOP_READERS_S
+        for source in self._cameras.values():
+            self._stuck += source.stop()
+        await self._hls.close()
+        await asyncio.gather(self._rtmp.stop(), self._http.stop())
+        self._bridge.close()
+        while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for thread in alive:
+            log.warning("%s: the camera keeps its reader waiting, left behind", thread.name)
+        self._access.close()
+        self._lock.release()
+        return not alive
+
+    @property
+    def failed(self) -> bool:
+        """A listener died on its own; the gateway should be started again."""
+        return self._http.failed.is_set()
+
+    def port(self, scheme: str) -> int | None:
+        """The open port of `https`, `http` or `rtmp`."""
+        if scheme == "rtmp":
+            return self._rtmp.port if self._config.listen.rtmp is not None else None
+        return self._http.port(scheme)
+
+    def reload(self, config: Config) -> None:
+        """Go over to another configuration: cameras that did not change keep running."""
+        change = diff(self._config, config)
+        self._config = config
+        for camera_id in (*change.removed, *change.changed):
+            self._remove(camera_id)
+        for camera in config.cameras:
+            if camera.id in change.added or camera.id in change.changed:
+                self._add(camera)
+        self._cameras = {camera.id: self._cameras[camera.id] for camera in config.cameras}
+        log.info(
+            "configuration reloaded: %d cameras added, %d removed, %d changed%s",
+            len(change.added),
+            len(change.removed),
+            len(change.changed),
+            f"; needs a restart: {', '.join(change.restart_needed)}" if change.restart_needed else "",
+        )
+        for warning in config.warnings:
+            log.warning("%s", warning)
+
+    # --- GatewayPort: called by Flask's threads ---------------------------------------------------------------------------
+
+    def cameras(self) -> tuple[CameraView, ...]:
+        """See `GatewayPort.cameras`."""
+        return self._on_loop(lambda: tuple(self._view(source) for source in self._cameras.values()))
+
+    def camera(self, camera_id: str) -> CameraView | None:
+        """See `GatewayPort.camera`."""
+
+        def look() -> CameraView | None:
+            source = self._cameras.get(camera_id)
+            return self._view(source) if source is not None else None
+
+        return self._on_loop(look)
+
+    def snapshot(self, camera_id: str, width: int | None) -> bytes | None:
+        """See `GatewayPort.snapshot`. Decodes on the calling thread; a keyframe is decoded once per size."""
+        stream = self._on_loop(lambda: self._streams.get(camera_id))
+        frame = stream.last_keyframe if stream is not None else None
+        if frame is None:
+            return None
+        key = (camera_id, width)
+        known = self._jpegs.get(key)
+        if known is not None and known[0] is frame:
+            return known[1]
+        try:
+            picture = snapshot.jpeg(frame, width)
+        except snapshot.SnapshotError as error:
+            log.warning("stream %s: no snapshot: %s", camera_id, error)
+            return None
+        if len(self._jpegs) > 4 * max(8, len(self._cameras)):
+            self._jpegs.clear()
+        self._jpegs[key] = (frame, picture)
+        return picture
+
+    def discovered(self) -> tuple[DiscoveredView, ...]:
+        """See `GatewayPort.discovered`."""
+        return self._on_loop(
+            lambda: tuple(
+                views.discovered_view(entry, self._config.cameras) for entry in self._registry.entries() if not entry.gone
+            )
+        )
+
+    def readiness(self) -> Readiness:
+        """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
+        problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
+        return Readiness(not problems, problems)
+
+    # --- inside -----------------------------------------------------------------------------------------------------------
+
+    def _view(self, source: CameraSource) -> CameraView:
+        return views.camera_view(source, self._config.listen.rtmp)
+
+    def _on_loop(self, read: Callable[[], T]) -> T:
+        if threading.get_ident() == self._loop_thread:
+            return read()
+        answer: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def look() -> None:
+            try:
+                answer.set_result(read())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(look)
+        return answer.result(PORT_CALL_S)
+
+    def _add(self, camera: Camera) -> None:
+        source = CameraSource(camera, self._config.rtsp, onvif_resolver(self._config.discovery.credentials), self._loop)
+        self._cameras[camera.id] = source
+        for stream in source.streams:
+            self._streams[stream.id] = stream
+            self._hls.attach(stream)
+        source.start()
+
+    def _remove(self, camera_id: str) -> None:
+        source = self._cameras.pop(camera_id)
+        self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
+        for stream in source.streams:
+            self._streams.pop(stream.id, None)
+            self._hls.detach(stream.id)
+            self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
+
+    async def _authorise_rtmp(self, asked: Credentials) -> bool:
+        return await self._access.check_params(asked.client, asked.params)
+
+    def _tick(self) -> None:
+        for source in self._cameras.values():
+            source.tick()
+
+    async def _discover(self) -> None:
+        events = self._registry.seen(await discover(), time.time()) + self._registry.expire(time.time())
+        for event in events:
+            entry = event.entry
+            view = views.discovered_view(entry, self._config.cameras)
+            log.info("discovery: %s %s (%s)", event.change.value, view.address, view.name or view.hardware or "unnamed")
+            source = self._cameras.get(view.camera_id or "")
+            if source is not None and event.change is not Change.GONE and source.status.state is State.OFFLINE:
+                source.retry_now()
+
+
+def _address(listen: HostPort | None) -> tuple[str, int] | None:
+    return (listen.host, listen.port) if listen is not None else None

@@ -1,0 +1,1 @@
+"""Where pictures come from: RTSP readers, their retries and their states."""

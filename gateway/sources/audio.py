@@ -1,0 +1,110 @@
+"""What becomes of a session's sound: passed on, transcoded to AAC, or dropped with a reason. Used by one reader thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av
+from av.container import InputContainer
+
+from gateway.media import canonical
+from gateway.media.capture_clock import CaptureClock
+from gateway.media.frame import Frame
+from gateway.media.timestamps import SessionTimeline
+from gateway.media.track import Codec, Kind, TrackConfig
+from gateway.media.transcode import TRANSCODED, AacTranscoder
+
+_NAMES = {"pcm_mulaw": "G.711 µ-law", "pcm_alaw": "G.711 A-law", "adpcm_g726": "G.726", "adpcm_g726le": "G.726"}
+OPUS_RATE_HZ = 48_000
+
+
+@dataclass(slots=True)
+class AudioPath:
+    """Converter from packets to frames. `note` tells the user what is done to the sound, empty if nothing is."""
+
+    note: str
+    expected: bool
+    _session: SessionTimeline | None = None
+    _converter: canonical.Canonical | None = None
+    _transcoder: AacTranscoder | None = None
+    _rate: int = 0
+    _time_base: float = 0.0
+    _opus: TrackConfig | None = None
+
+    @classmethod
+    def none(cls, note: str) -> AudioPath:
+        """No sound, and why."""
+        return cls(note, expected=False)
+
+    def frames(self, packet: av.Packet[Any], now: float, wall: float, capture: CaptureClock) -> Iterator[Frame]:
+        """Frames of one packet that arrived at `now` (monotonic) and `wall` (Unix seconds)."""
+        session = self._session
+        if session is None:
+            return
+        if self._transcoder is not None:
+            yield from self._transcoded(self._transcoder, session, packet, now, wall, capture)
+            return
+        if self._opus is not None:
+            config, payload = self._opus, bytes(packet)
+        else:
+            unit = self._converter.take(bytes(packet), True) if self._converter is not None else None
+            if unit is None:
+                return
+            config, payload = unit.config, unit.payload
+        duration = packet.duration or 0
+        pts = None if packet.pts is None else round(packet.pts * self._time_base * config.clock_rate)
+        stamp = session.stamp(
+            Kind.AUDIO, config.clock_rate, pts, now, duration=round(duration * self._time_base * config.clock_rate)
+        )
+        if stamp is not None:
+            at = capture.wall(stamp.dts / config.clock_rate, wall)
+            yield Frame(config, stamp.dts, stamp.pts, stamp.duration, True, stamp.discontinuity, at, payload)
+
+    def _transcoded(
+        self,
+        transcoder: AacTranscoder,
+        session: SessionTimeline,
+        packet: av.Packet[Any],
+        now: float,
+        wall: float,
+        capture: CaptureClock,
+    ) -> Iterator[Frame]:
+        pts = None if packet.pts is None else round(packet.pts * self._time_base * self._rate)
+        stamp = session.stamp(Kind.AUDIO, self._rate, pts, now, duration=packet.duration or 0)
+        if stamp is None:
+            return
+        config = transcoder.config
+        for payload, at_s in transcoder.feed(bytes(packet), stamp.pts / self._rate):
+            dts = round(at_s * config.clock_rate)
+            yield Frame(config, dts, dts, 1024, True, False, capture.wall(at_s, wall), payload)
+
+
+def audio_path(container: InputContainer, session: SessionTimeline) -> AudioPath:
+    """Decide what to do with the first audio track of an open session."""
+    if not container.streams.audio:
+        return AudioPath.none("")
+    stream = container.streams.audio[0]
+    context = stream.codec_context
+    name = context.name if context is not None else ""
+    if stream.time_base is None or context is None:
+        return AudioPath.none("the audio codec is unknown and was dropped")
+    time_base = float(stream.time_base)
+    if name in TRANSCODED:
+        rate = context.sample_rate or 8000
+        transcoder = AacTranscoder(name, rate, context.channels or 1)
+        note = f"{_NAMES.get(name, name)} transcoded to AAC"
+        return AudioPath(note, True, session, _transcoder=transcoder, _rate=rate, _time_base=time_base)
+    if name == "aac":
+        converter = canonical.Aac(bytes(context.extradata or b""))
+        return AudioPath("", True, session, _converter=converter, _time_base=time_base)
+    if name in ("opus", "libopus"):
+        return AudioPath("", True, session, _time_base=time_base, _opus=_opus_config(context.channels or 2))
+    return AudioPath.none(f"audio codec {name} cannot be served and was dropped")
+
+
+def _opus_config(channels: int) -> TrackConfig:
+    # OpusHead, RFC 7845 section 5.1: version, channels, pre-skip, input rate, gain, mapping family
+    head = b"OpusHead" + bytes([1, channels]) + (312).to_bytes(2, "little") + OPUS_RATE_HZ.to_bytes(4, "little") + bytes(3)
+    return TrackConfig(Codec.OPUS, OPUS_RATE_HZ, head, "opus", sample_rate=OPUS_RATE_HZ, channels=channels)

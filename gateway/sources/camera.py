@@ -1,0 +1,216 @@
+"""One configured camera: its streams and the readers that feed them. Event loop only; the readers have their own threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from gateway.config.model import Camera, RtspDefaults, SubPolicy
+from gateway.media.state import State, Status
+from gateway.media.stream import Stream
+from gateway.media.timestamps import Timeline
+from gateway.sources import watch
+from gateway.sources.location import Fixed, Location, Shared
+from gateway.sources.rtsp import PullSettings, RtspReader
+from gateway.sources.sink import LoopSink
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 15.0
+"""An on-demand stream is kept this long after its last viewer: switching views on the wall must not reconnect."""
+ONVIF_PORT = 80
+
+Resolve = Callable[[Camera], tuple[str, str | None]]
+"""Finds main and sub URL of a camera given by `address`. Blocks; raises SourceError."""
+
+
+class StreamSource:
+    """One stream and the reader that feeds it while it is wanted."""
+
+    def __init__(
+        self,
+        stream_id: str,
+        location: Location,
+        settings: PullSettings,
+        *,
+        on_demand: bool,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.stream = Stream(stream_id)
+        self.on_demand = on_demand
+        self.audio_note = ""
+        self._location = location
+        self._settings = settings
+        self._loop = loop
+        self._timeline = Timeline()
+        self._reader: RtspReader | None = None
+        self._last_thread: threading.Thread | None = None
+        self._stopping: asyncio.TimerHandle | None = None
+        if on_demand:
+            self.stream.set_status(_idle())
+            self.stream.demand.on_change(self._on_demand)
+
+    def start(self) -> None:
+        """Begin pulling, unless this waits for a viewer."""
+        if not self.on_demand or self.stream.demand.active:
+            self._pull()
+
+    def stop(self) -> list[threading.Thread]:
+        """End pulling. The threads returned are still on their way out."""
+        self._cancel_stopping()
+        self._halt()
+        thread = self._last_thread
+        return [thread] if thread is not None and thread.is_alive() else []
+
+    def retry_now(self) -> None:
+        """The camera was seen on the network."""
+        if self._reader is not None:
+            self._reader.retry_now()
+
+    def tick(self) -> None:
+        """Look whether pictures still come."""
+        stream = self.stream
+        now = time.monotonic()
+        fps, _ = stream.meter.rates(now)
+        before = stream.status
+        after = watch.observe(before, now=now, wall=time.time(), last_video_at=stream.meter.last_video_at, fps=fps)
+        if after is not before:
+            log.info("stream %s: %s%s", stream.id, after.state.value, f": {after.reason}" if after.reason else " again")
+            stream.set_status(after)
+
+    def _on_demand(self, active: bool) -> None:
+        self._cancel_stopping()
+        if active:
+            self._pull()
+        elif self._reader is not None:
+            self._stopping = self._loop.call_later(LINGER_S, self._rest)
+
+    def _pull(self) -> None:
+        if self._reader is not None:
+            return
+        self.stream.set_status(Status(State.CONNECTING, since=time.time()))
+        reader: RtspReader | None = None
+
+        def on_status(status: Status) -> None:
+            # a reader that was told to stop may still be on its way out of libavformat
+            if self._reader is reader:
+                self.stream.set_status(status)
+
+        sink = LoopSink(self._loop, self.stream, on_status, self._on_audio_note)
+        reader = RtspReader(
+            self.stream.id, self._location, self._settings, self._timeline, sink, after=self._last_thread
+        )
+        self._reader = reader
+        self._last_thread = reader.thread
+        reader.start()
+
+    def _rest(self) -> None:
+        self._stopping = None
+        self._halt()
+        self.stream.end()
+        self.stream.set_status(_idle())
+        log.info("stream %s: nobody watches, pulled no longer", self.stream.id)
+
+    def _halt(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+
+    def _cancel_stopping(self) -> None:
+        if self._stopping is not None:
+            self._stopping.cancel()
+            self._stopping = None
+
+    def _on_audio_note(self, note: str) -> None:
+        self.audio_note = note
+
+
+class CameraSource:
+    """A camera with its main stream and, where it has one, its sub stream."""
+
+    def __init__(
+        self, camera: Camera, defaults: RtspDefaults, resolve: Resolve, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.camera = camera
+        self._loop = loop
+        settings = pull_settings(camera, defaults)
+        self.sources: tuple[StreamSource, ...] = ()
+        main, sub = locations(camera, resolve)
+        if main is None:
+            return
+        on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
+        sources = [StreamSource(camera.id, main, settings, on_demand=False, loop=loop)]
+        if sub is not None:
+            sources.append(StreamSource(f"{camera.id}.sub", sub, settings, on_demand=on_demand, loop=loop))
+        self.sources = tuple(sources)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """Main first."""
+        return tuple(source.stream for source in self.sources)
+
+    @property
+    def status(self) -> Status:
+        """The camera's state is its main stream's."""
+        if not self.camera.enabled:
+            return Status(State.DISABLED, since=0.0, reason="switched off in the configuration", code="disabled")
+        if not self.sources:
+            reason = "this version does not accept publishers yet"
+            return Status(State.DISABLED, since=0.0, reason=reason, code="not-supported")
+        return self.sources[0].stream.status
+
+    def start(self) -> None:
+        """Begin pulling."""
+        if self.camera.enabled:
+            for source in self.sources:
+                source.start()
+
+    def stop(self) -> list[threading.Thread]:
+        """End pulling; returns the threads still on their way out."""
+        return [thread for source in self.sources for thread in source.stop()]
+
+    def tick(self) -> None:
+        """Look whether pictures still come."""
+        for source in self.sources:
+            source.tick()
+
+    def retry_now(self) -> None:
+        """The camera was seen on the network."""
+        for source in self.sources:
+            source.retry_now()
+
+
+def pull_settings(camera: Camera, defaults: RtspDefaults) -> PullSettings:
+    """How this camera is pulled: its own settings over the defaults."""
+    return PullSettings(
+        username=camera.username,
+        password=camera.password.reveal() if camera.password is not None else None,
+        transport=(camera.transport or defaults.transport).value,
+        open_timeout_s=defaults.open_timeout_s,
+        read_timeout_s=defaults.read_timeout_s,
+        audio=camera.audio,
+    )
+
+
+def locations(camera: Camera, resolve: Resolve) -> tuple[Location | None, Location | None]:
+    """Where main and sub stream are; (None, None) for a publisher."""
+    if camera.rtsp is not None:
+        return Fixed(camera.rtsp), Fixed(camera.sub) if camera.sub is not None else None
+    if camera.address is not None:
+        shared = Shared(lambda: resolve(camera), _host_port(camera.address))
+        return shared.main(), shared.sub()
+    return None, None
+
+
+def _host_port(address: str) -> tuple[str, int]:
+    host, separator, port = address.rpartition(":")
+    if separator and port.isdigit() and (":" not in host or host.endswith("]")):
+        return host.strip("[]"), int(port)
+    return address.strip("[]"), ONVIF_PORT
+
+
+def _idle() -> Status:
+    return Status(State.OFFLINE, since=time.time(), reason="pulled only while somebody watches", code="idle")

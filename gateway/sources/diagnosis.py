@@ -1,0 +1,107 @@
+"""Translates what libavformat says into the one thing a user should be told.
+
+libavformat answers "Invalid data found" to a black hole, to garbage and to a camera that hung up alike, and its messages hold
+the URL with the password. So nothing of its text is passed on, and where it is ambiguous the camera is asked once more
+with a bare TCP connection and an OPTIONS request. Called by reader threads.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from urllib.parse import urlsplit
+
+import av
+
+from gateway.errors import (
+    Ended,
+    NoSuchPath,
+    ProtocolError,
+    SessionLimit,
+    SourceError,
+    TimedOut,
+    Unreachable,
+    WrongCredentials,
+)
+
+PROBE_TIMEOUT_S = 2.0
+"""Only spent when libavformat's answer says nothing; a camera on the LAN answers OPTIONS within milliseconds."""
+RTSP_PORT = 554
+RTSPS_PORT = 322
+
+_UNREACHABLE = {
+    errno.ECONNREFUSED: "refuses connections on port {port}: RTSP is switched off there, or the port is another one",
+    errno.EHOSTUNREACH: "cannot be reached (no route, or switched off)",
+    errno.ENETUNREACH: "cannot be reached: this machine has no network towards it",
+    errno.EADDRNOTAVAIL: "cannot be reached: this machine has no address of that kind",
+}
+
+
+def endpoint(url: str) -> tuple[str, int]:
+    """Host and port of an RTSP URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (RTSPS_PORT if parts.scheme == "rtsps" else RTSP_PORT)
+
+
+def translate(error: Exception, url: str, *, opening: bool) -> SourceError:
+    """The typed error for an exception of PyAV while `opening` the session or reading from it. `url` has no credentials."""
+    host, port = endpoint(url)
+    if isinstance(error, av.error.HTTPUnauthorizedError):
+        return WrongCredentials(f"{host} refused the user name or password")
+    if isinstance(error, av.error.HTTPForbiddenError):
+        return WrongCredentials(f"{host} does not allow this user to watch the stream (RTSP 403)")
+    if isinstance(error, av.error.HTTPNotFoundError):
+        return NoSuchPath(f"{host} has no stream at {urlsplit(url).path or '/'} (RTSP 404)")
+    if isinstance(error, av.error.HTTPTooManyRequestsError | av.error.HTTPServerError):
+        return SessionLimit(f"{host} serves no further client now (RTSP 5xx): too many viewers, or it is starting")
+    if isinstance(error, av.error.HTTPClientError):
+        return SessionLimit(f"{host} refuses the session (RTSP 4xx): too many viewers, or this transport is not offered")
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return Unreachable(f"{host} {_UNREACHABLE[error.errno].format(port=port)}")
+    if opening:
+        return probe(host, port)
+    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
+        return TimedOut(f"{host} stopped sending")
+    return Ended(f"{host} broke the connection")
+
+
+def probe(host: str, port: int, timeout_s: float = PROBE_TIMEOUT_S) -> SourceError:
+    """Find out why a session could not be opened: ask for OPTIONS over a connection of our own."""
+    try:
+        connection = socket.create_connection((host, port), timeout=timeout_s)
+    except socket.gaierror:
+        return Unreachable(f"the name {host} is not known in this network")
+    except TimeoutError:
+        return Unreachable(f"{host} does not answer on port {port}")
+    except OSError as error:
+        text = _UNREACHABLE.get(error.errno or 0, "cannot be reached")
+        return Unreachable(f"{host} {text.format(port=port)}")
+    with connection:
+        try:
+            connection.settimeout(timeout_s)
+            connection.sendall(f"OPTIONS rtsp://{_bracket(host)}:{port}/ RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
+            answer = connection.recv(256)
+        except TimeoutError:
+            return TimedOut(f"{host} accepts the connection on port {port} but does not answer")
+        except OSError:
+            return Ended(f"{host} closes the connection on port {port} without an answer")
+    if not answer:
+        return Ended(f"{host} closes the connection on port {port} without an answer")
+    if answer.startswith(b"HTTP/"):
+        return ProtocolError(f"port {port} of {host} is a web server, not RTSP: the RTSP port is often 554")
+    if not answer.startswith(b"RTSP/"):
+        return ProtocolError(f"what answers on port {port} of {host} does not speak RTSP")
+    return ProtocolError(f"{host} speaks RTSP but its answer to this stream could not be understood")
+
+
+def knock(host: str, port: int, timeout_s: float) -> bool:
+    """Whether a TCP connection can be made. Costs the camera one accept, no session."""
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

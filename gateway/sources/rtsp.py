@@ -1,0 +1,359 @@
+"""Pulls one RTSP stream through PyAV. One reader thread per stream, which owns its container from open to close.
+
+Nobody else ever touches the container: closing an input from another thread crashes the interpreter. The only interrupt is
+the read timeout, so a reader stops within it. `run()` retries for ever, `run_once()` fails with a `SourceError` that is
+also what the user is told.
+
+Cost per packet: one copy out of libavformat, 5 to 10 µs of Python for a picture.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import av
+from av.container import InputContainer
+
+from gateway.errors import (
+    CodecUnsupported,
+    Ended,
+    NoSuchPath,
+    NoVideo,
+    ProtocolError,
+    SessionLimit,
+    SourceError,
+    Stalled,
+    Unreachable,
+    WrongCredentials,
+)
+from gateway.media import canonical
+from gateway.media.capture_clock import CaptureClock
+from gateway.media.frame import Frame
+from gateway.media.state import State, Status
+from gateway.media.timestamps import Timeline
+from gateway.media.track import Codec, Kind
+from gateway.sources import diagnosis
+from gateway.sources.audio import AudioPath, audio_path
+from gateway.sources.backoff import Backoff
+from gateway.sources.location import Location
+from gateway.sources.sink import Sink
+
+log = logging.getLogger(__name__)
+
+FIRST_VIDEO_S = 10.0
+"""XM and ICSee cameras come back from Wi-Fi trouble with sound only; a new session cures them."""
+FIRST_KEYFRAME_S = 25.0
+"""Smart codecs stretch the GOP to 20 s."""
+KNOCK_EVERY_S = 1.5
+"""While nothing listens at the camera's port, a TCP connection is tried this often, so that a picture is back within 3 s
+of its camera, however long the back-off has grown."""
+KNOCK_TIMEOUT_S = 1.0
+PREFLIGHT_S = 2.0
+"""After a failure the port is tried first: a black hole is told after this instead of libavformat's two open timeouts."""
+AUTH_LIMIT = 127
+"""libavformat keeps `user:password`, percent-encoded, in 128 bytes and cuts off the rest without a word."""
+
+_CODECS = {"h264": Codec.H264, "hevc": Codec.H265}
+_OPEN_OPTIONS = {
+    # Codec, size and parameter sets come from the SDP or the first pictures; probing costs seconds and megabytes.
+    "probesize": "32",
+    "analyzeduration": "0",
+    "allowed_media_types": "video+audio",
+    "tls_verify": "0",  # cameras' certificates are self-signed; FFmpeg 9 verifies by default
+    "user_agent": "CameraGateway",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PullSettings:
+    """How to pull. Times in seconds."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    transport: str = "tcp"
+    """`tcp`, `udp`, or `auto`: TCP first, UDP where the camera does not offer TCP."""
+    open_timeout_s: float = 5.0
+    read_timeout_s: float = 5.0
+    audio: bool = True
+
+
+class RtspReader:
+    """Keeps one stream coming. `start()` and `stop()` from any thread; everything else happens on the reader's own."""
+
+    def __init__(
+        self,
+        name: str,
+        location: Location,
+        settings: PullSettings,
+        timeline: Timeline,
+        sink: Sink,
+        *,
+        after: threading.Thread | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.name = name
+        self._location = location
+        self._settings = settings
+        self._timeline = timeline
+        self._sink = sink
+        self._after = after
+        self._monotonic = monotonic
+        self._wall = wall
+        self._backoff = backoff or Backoff()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._status = Status(State.CONNECTING, since=wall())
+        self._failed_before = False
+        self._live_since: float | None = None
+        self._transport = "tcp" if settings.transport == "auto" else settings.transport
+        # A daemon: a reader stuck in libavformat must not keep the process from ending.
+        self.thread = threading.Thread(target=self.run, name=f"pull {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin pulling."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; it does within the read timeout. Join `thread` to wait."""
+        self._stop.set()
+        self._wake.set()
+
+    def retry_now(self) -> None:
+        """The camera announced itself: cut a waiting back-off short."""
+        self._wake.set()
+
+    def run(self) -> None:
+        """Pull, fail, wait, for ever."""
+        if self._after is not None:
+            self._after.join()
+        while not self._stop.is_set():
+            started = self._monotonic()
+            self._live_since = None
+            try:
+                self.run_once()
+            except SourceError as error:
+                failure = error
+            except Exception:
+                log.exception("stream %s: unexpected failure of the reader", self.name)
+                failure = ProtocolError("the gateway failed to read this stream; its log has the details")
+            else:
+                break
+            self._sink.end()
+            if self._stop.is_set():
+                break
+            now = self._monotonic()
+            healthy_s = now - self._live_since if self._live_since is not None else 0.0
+            delay = self._backoff.next_delay(failure.retry, healthy_s)
+            self._failed_before = True
+            if isinstance(failure, Unreachable | NoSuchPath | ProtocolError):
+                self._location.forget()
+            log.warning(
+                "stream %s: %s after %.1f s: %s; next try in %.1f s",
+                self.name,
+                failure.code,
+                now - started,
+                failure,
+                delay,
+            )
+            self._report(failure, delay)
+            self._wait(failure, delay)
+        self._sink.end()
+
+    def run_once(self) -> None:
+        """One session from connection to end. Returns only when stopped; raises SourceError otherwise."""
+        if not self._failed_before:
+            self._set_status(Status(State.CONNECTING, since=self._wall()))
+        elif self._status.next_retry is not None:
+            self._set_status(Status(self._status.state, self._status.since, self._status.reason, self._status.code))
+        started = self._monotonic()
+        url = self._location.url()
+        if self._failed_before:
+            self._preflight(url)
+        with self._open(url) as container:
+            self._read(container, url, started)
+
+    def _preflight(self, url: str) -> None:
+        host, port = diagnosis.endpoint(url)
+        if not diagnosis.knock(host, port, PREFLIGHT_S):
+            raise diagnosis.probe(host, port, PREFLIGHT_S)
+
+    def _open(self, url: str) -> InputContainer:
+        try:
+            return self._open_with(url, self._transport)
+        except (SessionLimit, ProtocolError):
+            if self._settings.transport != "auto":
+                raise
+            self._transport = "udp" if self._transport == "tcp" else "tcp"
+            return self._open_with(url, self._transport)
+
+    def _open_with(self, url: str, transport: str) -> InputContainer:
+        options = {**_OPEN_OPTIONS, "rtsp_transport": transport}
+        if not self._settings.audio:
+            options["allowed_media_types"] = "video"
+        if transport == "udp":
+            options["buffer_size"] = "1048576"  # a keyframe of a 4K camera arrives as one burst
+        settings = self._settings
+        failure: SourceError | None = None
+        try:
+            return av.open(
+                with_credentials(url, settings.username, settings.password),
+                options=options,
+                timeout=(settings.open_timeout_s, settings.read_timeout_s),
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            failure = diagnosis.translate(error, url, opening=True)
+        # raised outside of the handler: the exception of PyAV holds the password and must not become its context
+        raise failure
+
+    def _read(self, container: InputContainer, url: str, started: float) -> None:
+        host = diagnosis.endpoint(url)[0]
+        if not container.streams.video:
+            raise NoVideo(f"{host} offers no video at this address")
+        video = container.streams.video[0]
+        codec_name = _codec_name(video)
+        if codec_name not in _CODECS:
+            raise CodecUnsupported(
+                f"{host} sends {codec_name}, which cannot be served: set the camera's profile to H.264 or H.265"
+            )
+        converter = canonical.video(_CODECS[codec_name], bytes(video.codec_context.extradata or b""))
+        session = self._timeline.open(self._monotonic())
+        capture = CaptureClock()
+        audio = audio_path(container, session) if self._settings.audio else AudioPath.none("audio is off for this camera")
+        expected = frozenset({Kind.VIDEO, Kind.AUDIO} if audio.expected else {Kind.VIDEO})
+        self._sink.begin(expected, audio.note)
+
+        opened = last_video = self._monotonic()
+        got_video = got_key = False
+        read_timeout = self._settings.read_timeout_s
+        for packet in self._packets(container, url):
+            now = self._monotonic()
+            arrival_wall = self._wall()
+            if packet.stream_index != video.index:
+                if got_key:
+                    for frame in audio.frames(packet, now, arrival_wall, capture):
+                        self._sink.frame(frame)
+                limit = read_timeout if got_video else FIRST_VIDEO_S
+                if now - last_video > limit:
+                    if not got_video:
+                        raise NoVideo(f"{host} opened the session but sends no video")
+                    raise Stalled(f"{host} has sent no picture for {limit:.0f} s, only sound")
+                continue
+            unit = converter.take(bytes(packet), bool(packet.is_keyframe))
+            got_video = True
+            last_video = now
+            if unit is None or not (got_key or unit.keyframe):
+                if not got_key and now - opened > FIRST_KEYFRAME_S:
+                    raise Stalled(f"{host} has sent no keyframe for {FIRST_KEYFRAME_S:.0f} s: pictures cannot be decoded")
+                continue
+            stamp = session.stamp(Kind.VIDEO, unit.config.clock_rate, packet.pts, now, reorder=unit.reorder)
+            if stamp is None:
+                continue
+            if stamp.discontinuity:
+                capture.reset()
+            first = not got_key
+            self._sink.frame(
+                Frame(
+                    config=unit.config,
+                    dts=stamp.dts,
+                    pts=stamp.pts,
+                    duration=stamp.duration,
+                    keyframe=unit.keyframe,
+                    discontinuity=stamp.discontinuity or (first and session.resumed),
+                    wall=capture.wall(stamp.dts / unit.config.clock_rate, arrival_wall),
+                    payload=unit.payload,
+                )
+            )
+            if first:
+                got_key = True
+                self._live(unit.config.width, unit.config.height, codec_name, audio, now - started)
+        if not self._stop.is_set():
+            raise Ended(f"{host} closed the session")
+
+    def _packets(self, container: InputContainer, url: str) -> Iterator[av.Packet[Any]]:
+        """Packets until stopped or the camera ends the session; failures as SourceError."""
+        streams = [*container.streams.video[:1], *container.streams.audio[:1]]
+        failure: SourceError | None = None
+        try:
+            for packet in container.demux(*streams):
+                if self._stop.is_set():
+                    return
+                if packet.size:
+                    yield packet
+        except av.error.ExitError:
+            host = diagnosis.endpoint(url)[0]
+            failure = Stalled(f"{host} has sent nothing for {self._settings.read_timeout_s:.0f} s")
+        except (av.FFmpegError, OSError) as error:
+            failure = diagnosis.translate(error, url, opening=False)
+        if failure is not None:
+            raise failure
+
+    def _live(self, width: int, height: int, codec: str, audio: AudioPath, seconds: float) -> None:
+        self._live_since = self._monotonic()
+        self._set_status(Status(State.LIVE, since=self._wall()))
+        log.info(
+            "stream %s: live after %.2f s (%s %dx%d, %s, %s)",
+            self.name,
+            seconds,
+            codec,
+            width,
+            height,
+            audio.note or ("audio" if audio.expected else "no audio"),
+            self._transport,
+        )
+
+    def _report(self, failure: SourceError, delay: float) -> None:
+        state = State.STALLED if isinstance(failure, Stalled) and self._live_since is not None else State.OFFLINE
+        now = self._wall()
+        same = self._status.state is state
+        since = self._status.since if same else now
+        self._set_status(Status(state, since, str(failure), failure.code, next_retry=now + delay))
+
+    def _set_status(self, status: Status) -> None:
+        self._status = status
+        self._sink.status(status)
+
+    def _wait(self, failure: SourceError, delay: float) -> None:
+        deadline = self._monotonic() + delay
+        while (left := deadline - self._monotonic()) > 0 and not self._stop.is_set():
+            if not isinstance(failure, Unreachable):
+                self._wake.wait(left)
+                left = 0.0
+            elif not self._wake.wait(min(left, KNOCK_EVERY_S)):
+                if left > KNOCK_EVERY_S and self._answers():
+                    self._backoff.reset()
+                    return
+                continue
+            if self._wake.is_set() and not self._stop.is_set():
+                self._wake.clear()
+                self._backoff.reset()
+            return
+
+    def _answers(self) -> bool:
+        host, port = self._location.endpoint()
+        return diagnosis.knock(host, port, KNOCK_TIMEOUT_S)
+
+
+def with_credentials(url: str, username: str | None, password: str | None) -> str:
+    """`url` with user info, every character of it percent-encoded. Raises WrongCredentials when it does not fit."""
+    if not username and not password:
+        return url
+    userinfo = f"{quote(username or '', safe='')}:{quote(password or '', safe='')}"
+    if len(userinfo) > AUTH_LIMIT:
+        raise WrongCredentials(
+            f"user name and password are too long together: {len(userinfo)} characters when encoded, at most {AUTH_LIMIT}"
+        )
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, f"{userinfo}@{parts.netloc}", parts.path, parts.query, parts.fragment))
+
+
+def _codec_name(stream: Any) -> str:
+    context = stream.codec_context
+    return str(context.name) if context is not None else "an unknown codec"

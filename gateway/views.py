@@ -1,0 +1,94 @@
+"""Immutable pictures of the running gateway for pages and API. Made on the event loop, read anywhere; free of credentials."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+from gateway.config.model import Camera, HostPort
+from gateway.media.state import State
+from gateway.media.track import Codec, Kind
+from gateway.onvif.registry import Entry
+from gateway.redact import redact
+from gateway.sources.camera import CameraSource, StreamSource
+from gateway.web.ports import CameraView, DiscoveredView, StreamView
+
+_OUTPUTS = ("rtmp", "hls", "ws")
+_SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
+
+
+def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
+    """One camera with its streams."""
+    camera = source.camera
+    streams = tuple(stream_view(one) for one in source.sources if _offered(one))
+    urls: dict[str, str] = {}
+    for view, suffix in zip(streams, ("", "_sub"), strict=False):
+        urls[f"hls{suffix}"] = f"/hls/{view.id}/index.m3u8"
+        if rtmp is not None:
+            port = "" if rtmp.port == 1935 else f":{rtmp.port}"
+            urls[f"rtmp{suffix}"] = f"rtmp://{{host}}{port}/live/{view.id}"
+    urls["snapshot"] = f"/api/v1/cameras/{camera.id}/snapshot.jpg"
+    main = source.streams[0] if source.streams else None
+    return CameraView(
+        id=camera.id,
+        name=camera.name,
+        status=source.status,
+        streams=streams,
+        urls=urls,
+        source=redact(camera.rtsp or camera.address or "publisher"),
+        picture_at=main.last_keyframe_at or None if main is not None else None,
+    )
+
+
+def stream_view(source: StreamSource) -> StreamView:
+    """One stream as it is right now."""
+    stream = source.stream
+    video = next((track for track in stream.tracks if track.kind is Kind.VIDEO), None)
+    audio = next((track for track in stream.tracks if track.kind is Kind.AUDIO), None)
+    flowing = stream.status.state in _SHOWN_WHILE
+    fps, bitrate = stream.meter.rates(time.monotonic()) if flowing else (0.0, 0.0)
+    return StreamView(
+        id=stream.id,
+        codec=video.codec.value if video else None,
+        codecs=",".join(track.codec_string for track in stream.tracks if track.codec not in (Codec.PCMU, Codec.PCMA)),
+        width=video.width if video else 0,
+        height=video.height if video else 0,
+        fps=round(fps, 2),
+        audio=audio.codec.value if audio else None,
+        audio_note=source.audio_note,
+        bitrate=round(bitrate),
+        keyframe_interval=round(stream.meter.keyframe_interval, 3),
+        viewers={kind: stream.demand.count(kind) for kind in _OUTPUTS},
+        status=stream.status,
+        on_demand=source.on_demand,
+    )
+
+
+def discovered_view(entry: Entry, cameras: tuple[Camera, ...]) -> DiscoveredView:
+    """One device found on the network, matched to a configured camera by its host."""
+    device = entry.device
+    host = _host(device.address)
+    camera = next((camera for camera in cameras if host and host in (_host(camera.address), _url_host(camera.rtsp))), None)
+    return DiscoveredView(
+        endpoint=device.endpoint,
+        address=device.address,
+        xaddrs=device.xaddrs,
+        name=device.name,
+        hardware=device.hardware,
+        first_seen=entry.first_seen,
+        last_seen=entry.last_seen,
+        camera_id=camera.id if camera else None,
+    )
+
+
+def _offered(source: StreamSource) -> bool:
+    # a camera given by address may turn out to have one profile only
+    return source.stream.status.code != "no-such-path" or not source.on_demand
+
+
+def _host(address: str | None) -> str:
+    return urlsplit(f"//{address}").netloc if address else ""
+
+
+def _url_host(url: str | None) -> str:
+    return urlsplit(url).hostname or "" if url else ""

@@ -1,0 +1,105 @@
+"""Access units as cameras send them become samples and configurations."""
+
+import av
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import CodecUnsupported
+from gateway.media import annexb, canonical, h264, h265
+from gateway.media.aac import audio_specific_config
+from gateway.media.track import Codec
+
+
+def convert(converter, packets):
+    return [converter.take(bytes(packet), packet.is_keyframe) for packet in packets]
+
+
+@pytest.mark.parametrize(("codec", "encoder", "decoder"), [(Codec.H264, "libx264", "h264"), (Codec.H265, "libx265", "hevc")])
+def test_parameter_sets_only_in_band_are_found_and_the_result_decodes(codec, encoder, decoder, encode):
+    units = convert(canonical.video(codec, b""), encode(encoder, 20))
+    assert [unit.keyframe for unit in units] == [n % 10 == 0 for n in range(20)]
+    assert (units[0].config.width, units[0].config.height) == (320, 180)
+    context = av.CodecContext.create(decoder, "r")
+    context.extradata = units[0].config.extradata
+    pictures = [p for unit in units for p in context.decode(av.Packet(unit.payload))] + context.decode(None)
+    assert len(pictures) == 20
+
+
+def test_parameter_sets_leave_the_sample(h264_packets):
+    unit = canonical.H264().take(bytes(h264_packets[0]), True)
+    assert not {h264.nal_type(nal) for nal in annexb.split_lengths(unit.payload)} & {7, 8, 9}
+
+
+def test_parameter_sets_from_the_sdp_are_enough(h264_packets):
+    full = canonical.H264().take(bytes(h264_packets[0]), True)
+    sps, pps = h264.parameter_sets(full.config.extradata)
+    announced = b"".join(b"\0\0\0\1" + unit for unit in (*sps, *pps))
+    bare = b"".join(b"\0\0\1" + unit for unit in annexb.split_lengths(full.payload))
+    assert canonical.H264(announced).take(bare, True).config == full.config
+    assert canonical.H264(full.config.extradata).take(bare, True).config == full.config
+
+
+def test_pictures_before_any_parameter_set_are_held_back(h264_packets):
+    assert canonical.H264().take(bytes(h264_packets[1]), False) is None
+
+
+def test_resolution_change_gives_a_new_configuration_at_its_keyframe(encode):
+    converter = canonical.H264()
+    before = convert(converter, encode("libx264", 10))
+    after = convert(converter, encode("libx264", 10, size=(640, 360)))
+    assert {unit.config for unit in before} == {before[0].config}
+    assert {(unit.config.width, unit.config.height) for unit in after} == {(640, 360)}
+
+
+def test_configuration_object_is_reused_while_unchanged(h264_packets):
+    units = convert(canonical.H264(), h264_packets)
+    assert all(unit.config is units[0].config for unit in units)
+
+
+def test_b_frame_stream_declares_its_reordering(encode):
+    units = convert(canonical.H264(), encode("libx264", 20, bframes=2))
+    assert units[0].reorder is not None
+    assert units[0].reorder >= 1
+
+
+def test_codec_strings_are_rfc_6381(h264_packets, h265_packets):
+    avc = canonical.H264().take(bytes(h264_packets[0]), True).config.codec_string
+    hvc = canonical.H265().take(bytes(h265_packets[0]), True).config.codec_string
+    assert avc.startswith("avc1.42")
+    assert hvc.startswith("hvc1.1.6.L")
+
+
+def test_hevc_configuration_lists_all_three_kinds_of_sets(h265_packets):
+    config = canonical.H265().take(bytes(h265_packets[0]), True).config
+    assert [len(units) for units in h265.parameter_sets(config.extradata)] == [1, 1, 1]
+
+
+def test_adts_header_is_stripped_and_read():
+    asc = audio_specific_config(2, 16000, 1)
+    body = b"\x01\x02\x03\x04"
+    size = len(body) + 7
+    header = bytes([0xFF, 0xF1, (1 << 6) | (8 << 2), (1 << 6) | (size >> 11), (size >> 3) & 255, ((size & 7) << 5) | 0x1F, 0xFC])
+    unit = canonical.Aac(b"").take(header + body, True)
+    assert (unit.payload, unit.config.extradata, unit.config.sample_rate) == (body, asc, 16000)
+
+
+def test_aac_without_any_configuration_is_silent_not_fatal():
+    assert canonical.Aac(b"").take(b"\x21\x10\x04\x60", True) is None
+
+
+def test_av1_over_rtsp_is_refused_with_its_name():
+    with pytest.raises(CodecUnsupported, match="av1"):
+        canonical.video(Codec.AV1, b"")
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_garbage_never_raises(data, key):
+    for converter in (canonical.H264(data), canonical.H265(data), canonical.Aac(data)):
+        converter.take(data, key)
+        converter.take(b"\0\0\1" + data, key)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=6))
+def test_length_prefixes_survive_a_round_trip(units):
+    assert annexb.split_lengths(annexb.join(units)) == units

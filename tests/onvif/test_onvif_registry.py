@@ -1,0 +1,89 @@
+"""The inventory of discovered devices."""
+
+from __future__ import annotations
+
+from gateway.onvif.registry import MAX_ENTRIES, Change, Registry
+from gateway.onvif.wsdiscovery import Device
+
+
+def device(endpoint="urn:uuid:1", host="10.0.0.1", name="Gate"):
+    return Device(endpoint, host, (f"http://{host}/onvif/device_service",), name=name)
+
+
+def changes(events):
+    return [event.change for event in events]
+
+
+def test_new_then_seen_again():
+    registry = Registry()
+    assert changes(registry.seen([device()], 100.0)) == [Change.NEW]
+    assert registry.seen([device()], 160.0) == ()
+    (entry,) = registry.entries()
+    assert (entry.first_seen, entry.last_seen, entry.gone) == (100.0, 160.0, False)
+
+
+def test_dhcp_moves_a_camera():
+    registry = Registry()
+    registry.seen([device()], 100.0)
+    (event,) = registry.seen([device(host="10.0.0.7")], 200.0)
+    assert event.change is Change.MOVED
+    assert event.entry.previous_address == "10.0.0.1"
+    assert event.entry.device.xaddrs == ("http://10.0.0.7/onvif/device_service",)
+    assert event.entry.first_seen == 100.0
+
+
+def test_camera_seen_on_two_networks_does_not_move_to_and_fro():
+    one, two = "http://10.0.0.1/onvif/device_service", "http://10.9.0.1/onvif/device_service"
+    registry = Registry()
+    registry.seen([Device("urn:uuid:1", "10.0.0.1", (one, two))], 0.0)
+    assert registry.seen([Device("urn:uuid:1", "10.9.0.1", (two, one))], 60.0) == ()
+    (entry,) = registry.entries()
+    assert (entry.device.address, entry.device.xaddrs) == ("10.0.0.1", (one, two))
+
+
+def test_hello_without_addresses_keeps_the_known_ones():
+    registry = Registry()
+    registry.seen([device()], 0.0)
+    assert registry.seen([Device("urn:uuid:1", "", ())], 60.0) == ()
+    assert registry.entries()[0].device == device()
+
+
+def test_gone_and_back():
+    registry = Registry(gone_after_s=180)
+    registry.seen([device()], 0.0)
+    assert registry.expire(180.0) == ()
+    assert changes(registry.expire(181.0)) == [Change.GONE]
+    assert registry.expire(300.0) == ()
+    assert changes(registry.seen([device()], 400.0)) == [Change.BACK]
+
+
+def test_bye_marks_at_once():
+    registry = Registry()
+    registry.seen([device()], 0.0)
+    assert changes(registry.bye("urn:uuid:1")) == [Change.GONE]
+    assert registry.bye("urn:uuid:1") == ()
+    assert registry.bye("urn:uuid:unknown") == ()
+
+
+def test_firmware_that_makes_up_a_new_endpoint_at_every_start():
+    registry = Registry()
+    registry.seen([device()], 0.0)
+    assert registry.seen([device(endpoint="urn:uuid:2")], 60.0) == ()
+    (entry,) = registry.entries()
+    assert (entry.device.endpoint, entry.first_seen) == ("urn:uuid:2", 0.0)
+    assert registry.get("urn:uuid:1") is None
+
+
+def test_forgotten_after_long_absence():
+    registry = Registry(gone_after_s=10, forget_after_s=100)
+    registry.seen([device()], 0.0)
+    assert changes(registry.expire(101.0)) == [Change.GONE]
+    assert registry.entries() == ()
+
+
+def test_invented_devices_do_not_fill_the_memory():
+    registry = Registry()
+    for number in range(MAX_ENTRIES + 10):
+        registry.seen([device(f"urn:uuid:{number}", f"10.{number >> 8}.{number & 255}.1")], float(number))
+    assert len(registry.entries()) == MAX_ENTRIES
+    assert registry.get("urn:uuid:0") is None
