@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.config.model import Camera, Config, Secret
 from gateway.errors import GatewayError
 from gateway.onvif.discovery import discover
 from gateway.onvif.wsdiscovery import Device
+from gateway.simulator.camera import DEFAULT_PASSWORD
 
 log = logging.getLogger(__name__)
 
@@ -33,14 +35,25 @@ class SimulatedCamera:
 
     name: str
     endpoint: str
+    port: int
+    """Of its ONVIF service: tells this demo's cameras from those of another one on the same network."""
     username: str
-    password: str
 
 
 @contextlib.contextmanager
 def simulator(cameras: int, base_port: int) -> Iterator[list[SimulatedCamera]]:
     """Simulated cameras in a child process for as long as the context lasts. Raises GatewayError if they do not start."""
-    command = [sys.executable, "-m", "gateway.cli", "simulate", "--json", "--cameras", str(cameras), "--base-port", str(base_port)]
+    command = [
+        sys.executable,
+        "-m",
+        "gateway.cli",
+        "simulate",
+        "--json",
+        "--cameras",
+        str(cameras),
+        "--base-port",
+        str(base_port),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -60,13 +73,14 @@ def simulator(cameras: int, base_port: int) -> Iterator[list[SimulatedCamera]]:
 
 def find(cameras: list[SimulatedCamera]) -> dict[str, Device]:
     """The simulated cameras as discovery sees them, by name. Raises GatewayError when one stays unseen."""
-    wanted = {camera.endpoint: camera.name for camera in cameras}
+    wanted = {(camera.endpoint, camera.port): camera.name for camera in cameras}
     found: dict[str, Device] = {}
     deadline = time.monotonic() + FIND_S
     while len(found) < len(wanted) and time.monotonic() < deadline:
         for device in asyncio.run(discover(1.5)):
-            if device.endpoint in wanted:
-                found[wanted[device.endpoint]] = device
+            name = wanted.get((device.endpoint, urlsplit(device.service).port or 80))
+            if name is not None:
+                found[name] = device
     missing = sorted(set(wanted.values()) - found.keys())
     if missing:
         raise GatewayError(
@@ -84,7 +98,7 @@ def with_cameras(config: Config, cameras: list[SimulatedCamera], found: dict[str
             name=camera.name,
             address=found[camera.name].address,
             username=camera.username,
-            password=Secret(camera.password),
+            password=Secret(DEFAULT_PASSWORD),
         )
         for camera in cameras
     )
@@ -92,7 +106,7 @@ def with_cameras(config: Config, cameras: list[SimulatedCamera], found: dict[str
 
 
 def _camera(entry: dict[str, Any]) -> SimulatedCamera:
-    return SimulatedCamera(entry["name"], entry["endpoint"], entry["username"], entry["password"])
+    return SimulatedCamera(entry["name"], entry["endpoint"], urlsplit(entry["onvif"]).port or 80, entry["username"])
 
 
 def _identifier(name: str) -> str:

@@ -32,7 +32,7 @@ class Retry(enum.Enum):
     BACKOFF = "backoff"
     """0.5 s doubling to 30 s, with jitter."""
     SLOW = "slow"
-    """Minutes apart: cameras lock an account after a few wrong passwords (Dahua, Tapo), and a codec does not change by itself."""
+    """Minutes apart: cameras lock accounts after a few wrong passwords (Dahua, Tapo); a codec does not change by itself."""
 
 
 class GatewayError(Exception):

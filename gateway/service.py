@@ -74,15 +74,22 @@ class Service:
             always=lambda stream: not stream.id.endswith(".sub"),
         )
         self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp)
-        self._bridge = WsgiBridge(create_app(self, access))
+        listen = config.listen
+        certificates = Certificates(config.data_dir) if listen.https is not None else None
+        pages = create_app(
+            self,
+            access,
+            https_port=listen.https.port if listen.https is not None else None,
+            authority=certificates.authority if certificates is not None else None,
+        )
+        self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
-        listen = config.listen
         self._http = HttpListeners(
             Application(router, self._bridge),
             https=_address(listen.https),
             http=_address(listen.http),
-            tls=Certificates(config.data_dir) if listen.https is not None else None,
+            tls=certificates,
         )
 
     # --- life ---------------------------------------------------------------------------------------------------------

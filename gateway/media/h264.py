@@ -149,9 +149,7 @@ def _configuration(sps_units: list[bytes], pps_units: list[bytes]) -> bytes:
     for unit in pps_units:
         out += len(unit).to_bytes(2, "big") + unit
     if parsed.profile in (100, 110, 122, 144):
-        out += bytes(
-            [0xFC | parsed.chroma_format, 0xF8 | (parsed.bit_depth_luma - 8), 0xF8 | (parsed.bit_depth_chroma - 8), 0]
-        )
+        out += bytes([0xFC | parsed.chroma_format, 0xF8 | (parsed.bit_depth_luma - 8), 0xF8 | (parsed.bit_depth_chroma - 8), 0])
     return bytes(out)
 
 

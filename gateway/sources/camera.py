@@ -100,9 +100,7 @@ class StreamSource:
                 self.stream.set_status(status)
 
         sink = LoopSink(self._loop, self.stream, on_status, self._on_audio_note)
-        reader = RtspReader(
-            self.stream.id, self._location, self._settings, self._timeline, sink, after=self._last_thread
-        )
+        reader = RtspReader(self.stream.id, self._location, self._settings, self._timeline, sink, after=self._last_thread)
         self._reader = reader
         self._last_thread = reader.thread
         reader.start()
@@ -131,9 +129,7 @@ class StreamSource:
 class CameraSource:
     """A camera with its main stream and, where it has one, its sub stream."""
 
-    def __init__(
-        self, camera: Camera, defaults: RtspDefaults, resolve: Resolve, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, camera: Camera, defaults: RtspDefaults, resolve: Resolve, loop: asyncio.AbstractEventLoop) -> None:
         self.camera = camera
         self._loop = loop
         settings = pull_settings(camera, defaults)

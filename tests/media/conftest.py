@@ -5,7 +5,10 @@ from fractions import Fraction
 import av
 import pytest
 
-def make_clip(codec: str, count: int, *, size: tuple[int, int] = (320, 180), gop: int = 10, bframes: int = 0) -> list[av.Packet]:
+
+def make_clip(
+    codec: str, count: int, *, size: tuple[int, int] = (320, 180), gop: int = 10, bframes: int = 0
+) -> list[av.Packet]:
     """`count` encoded pictures in Annex B form, parameter sets in-band at each keyframe."""
     context = av.CodecContext.create(codec, "w")
     context.width, context.height = size

@@ -79,7 +79,9 @@ def test_adts_header_is_stripped_and_read():
     asc = audio_specific_config(2, 16000, 1)
     body = b"\x01\x02\x03\x04"
     size = len(body) + 7
-    header = bytes([0xFF, 0xF1, (1 << 6) | (8 << 2), (1 << 6) | (size >> 11), (size >> 3) & 255, ((size & 7) << 5) | 0x1F, 0xFC])
+    header = bytes(
+        [0xFF, 0xF1, (1 << 6) | (8 << 2), (1 << 6) | (size >> 11), (size >> 3) & 255, ((size & 7) << 5) | 0x1F, 0xFC]
+    )
     unit = canonical.Aac(b"").take(header + body, True)
     assert (unit.payload, unit.config.extradata, unit.config.sample_rate) == (body, asc, 16000)
 

@@ -1,5 +1,7 @@
 """Symptoms of broken camera clocks, each by its name."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +40,7 @@ def test_b_frames_get_decoding_times_from_the_declared_reordering():
 def test_b_frames_of_a_camera_that_declares_nothing_settle():
     order = [0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11]
     stamps = run([n * 3600 for n in order], reorder=None)
-    assert all(a.dts < b.dts for a, b in zip(stamps, stamps[1:], strict=False))
+    assert all(a.dts < b.dts for a, b in itertools.pairwise(stamps))
     assert [stamp.pts - BASE for stamp in stamps[4:]] == [n * 3600 for n in order[4:]]
 
 
@@ -62,7 +64,7 @@ def test_clock_that_jumps_back_is_bridged():
 
 def test_small_step_back_squeezes_video_and_never_repeats_a_time():
     stamps = run([0, 3600, 7200, 3200, 6800, 10400, 14000])
-    assert all(a.dts < b.dts for a, b in zip(stamps, stamps[1:], strict=False))
+    assert all(a.dts < b.dts for a, b in itertools.pairwise(stamps))
     assert stamps[-1].pts - BASE == 14000
 
 
@@ -100,7 +102,7 @@ def test_wifi_outage_of_three_seconds_is_not_a_jump():
 )
 def test_whatever_the_camera_sends_decoding_times_grow_and_precede_presentation(times, reorder):
     stamps = run(times, reorder=reorder)
-    for before, after in zip(stamps, stamps[1:], strict=False):
+    for before, after in itertools.pairwise(stamps):
         assert after.dts > before.dts
     assert all(stamp.pts >= stamp.dts and stamp.duration > 0 for stamp in stamps)
 
@@ -108,5 +110,5 @@ def test_whatever_the_camera_sends_decoding_times_grow_and_precede_presentation(
 @given(st.lists(st.integers(-(2**40), 2**40), min_size=1, max_size=60))
 def test_whatever_the_camera_sends_audio_times_grow(times):
     stamps = [stamp for stamp in run(times, kind=Kind.AUDIO, rate=8000) if stamp is not None]
-    for before, after in zip(stamps, stamps[1:], strict=False):
+    for before, after in itertools.pairwise(stamps):
         assert after.dts > before.dts

@@ -48,7 +48,7 @@ REFUSALS = [
     (lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n", errors.ProtocolError, "is a web server"),
     (lambda _: None, errors.Ended, "closes the connection"),
     (lambda _: b"", errors.TimedOut, "does not answer"),
-    (replies(b"200 OK", b"Content-Length: 5") , errors.ProtocolError, "could not be understood"),
+    (replies(b"200 OK", b"Content-Length: 5"), errors.ProtocolError, "could not be understood"),
 ]
 
 

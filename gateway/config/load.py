@@ -1,0 +1,209 @@
+"""config.yaml and conf.d/*.yaml to one `Config`, or every finding of all files at once.
+
+Reads files when called and keeps nothing. Any thread.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.config import yaml_source
+from gateway.config.addresses import SourceUrl
+from gateway.config.findings import Finding, KeyPath
+from gateway.config.model import (
+    Auth,
+    Camera,
+    Config,
+    Credential,
+    Discovery,
+    Hls,
+    Listen,
+    Publish,
+    RtspDefaults,
+)
+from gateway.config.schema import (
+    CameraEntry,
+    CamerasFile,
+    ConfigFile,
+    KeyProblems,
+    Section,
+    Surroundings,
+    known_keys,
+)
+from gateway.config.yaml_source import Document, Kind, Scalar
+from gateway.errors import ConfigError
+
+S = TypeVar("S", bound=Section)
+
+DROP_IN_FOLDER = "conf.d"
+DEFAULT_DATA_FOLDER = "data"
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration. `ConfigError` holds all findings, sorted by file and line; none repeats a secret."""
+    surroundings = Surroundings(environ, path.parent)
+    main = _File.read(path, path.name, 0)
+    drop_ins = [_File.read(one, f"{DROP_IN_FOLDER}/{one.name}", order) for order, one in enumerate(_drop_ins(path), 1)]
+    settings = main.validate(ConfigFile, surroundings)
+    cameras = {main: settings.cameras if settings else {}}
+    for file in drop_ins:
+        entries = file.validate(CamerasFile, surroundings)
+        cameras[file] = entries.cameras if entries else {}
+    files = [main, *drop_ins]
+    _refuse_repeated_ids(files)
+    findings = sorted({finding for file in files for finding in file.findings})
+    if findings or settings is None:
+        raise ConfigError([str(finding) for finding in findings])
+    warnings = [warning for file, entries in cameras.items() for warning in _warnings(file, entries)]
+    return Config(
+        site=settings.site,
+        listen=Listen(settings.listen.https, settings.listen.http, settings.listen.rtmp),
+        data_dir=settings.data_dir or path.parent / DEFAULT_DATA_FOLDER,
+        discovery=Discovery(
+            settings.discovery.enabled,
+            settings.discovery.interval,
+            tuple(Credential(entry.username, entry.secret) for entry in settings.discovery.credentials),
+        ),
+        rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
+        hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
+        auth=Auth(settings.auth.anonymous_viewing),
+        cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
+        warnings=tuple(str(warning) for warning in sorted(warnings + _unread(path))),
+    )
+
+
+def _drop_ins(path: Path) -> list[Path]:
+    return sorted((path.parent / DROP_IN_FOLDER).glob("*.yaml"))
+
+
+def _unread(path: Path) -> list[Finding]:
+    names = sorted(one.name for one in (path.parent / DROP_IN_FOLDER).glob("*.yml"))
+    return [Finding(1, 0, f"{DROP_IN_FOLDER}/{name}", (), "is not read: its name must end in .yaml") for name in names]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """One file, its values, and what was found wrong in it."""
+
+    name: str
+    order: int
+    document: Document
+    findings: list[Finding]
+
+    @classmethod
+    def read(cls, path: Path, name: str, order: int) -> _File:
+        try:
+            with path.open("rb") as file:
+                data = file.read(yaml_source.MAX_FILE_BYTES + 1)
+        except FileNotFoundError:
+            return cls._unusable(name, order, "does not exist")
+        except IsADirectoryError:
+            return cls._unusable(name, order, "is a folder, not a file")
+        except PermissionError:
+            return cls._unusable(name, order, "may not be read by this user")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "not a file name"
+            return cls._unusable(name, order, f"cannot be read ({reason})")
+        document = yaml_source.read(data)
+        found = [Finding(order, line, name, at, message) for line, at, message in document.problems]
+        return cls(name, order, document, found)
+
+    @classmethod
+    def _unusable(cls, name: str, order: int, reason: str) -> _File:
+        return cls(name, order, Document({}, {}, []), [Finding(order, 0, name, (), reason)])
+
+    def at(self, path: KeyPath, message: str) -> Finding:
+        return Finding(self.order, self.document.line(path), self.name, path, message)
+
+    def validate(self, schema: type[S], surroundings: Surroundings) -> S | None:
+        try:
+            return schema.model_validate(self.document.root, context=surroundings)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+        for detail in details:
+            self.findings.extend(self._translate(schema, detail))
+        return None
+
+    def _translate(self, schema: type[Section], detail: ErrorDetails) -> Iterator[Finding]:
+        path = tuple(part for part in detail["loc"] if part != "[key]")
+        reason = detail.get("ctx", {}).get("error")
+        if isinstance(reason, KeyProblems):
+            for key, message in reason.problems:
+                yield self.at((*path, key) if key else path, message)
+        elif isinstance(reason, ValueError):
+            yield self.at(path, str(reason))
+        elif detail["type"] == "extra_forbidden":
+            yield self.at(path, _unknown(str(path[-1]), known_keys(schema, path[:-1])))
+        elif detail["type"] == "missing":
+            yield self.at(path, "is missing")
+        else:
+            yield self.at(path, self._wrong_shape(path, detail["type"]))
+
+    def _wrong_shape(self, path: KeyPath, kind: str) -> str:
+        value = self.document.value(path)
+        if isinstance(value, Scalar) and value.kind is Kind.NULL:
+            return "is empty: indent its keys below it"
+        if kind == "tuple_type":
+            return 'must be a list: lines that start with "- "'
+        return 'must hold "key: value" lines, indented below it'
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    plain = re.sub(r"[^a-z]+", "_", key.lower()).strip("_")
+    close = difflib.get_close_matches(plain, known, n=1, cutoff=0.6)
+    if close:
+        return f'unknown key, did you mean "{close[0]}"?'
+    return f"unknown key, known here are {', '.join(known)}"
+
+
+def _refuse_repeated_ids(files: list[_File]) -> None:
+    first: dict[str, _File] = {}
+    for file in files:
+        cameras = file.document.root.get("cameras")
+        for key in cameras if isinstance(cameras, dict) else ():
+            owner = first.setdefault(key, file)
+            if owner is not file:
+                place = f"{owner.name}:{owner.document.line(('cameras', key))}"
+                file.findings.append(file.at(("cameras", key), f"this id is already used at {place}"))
+
+
+def _camera(key: str, entry: CameraEntry) -> Camera:
+    username, password = entry.login
+    return Camera(
+        id=key,
+        name=entry.name or key,
+        enabled=entry.enabled,
+        address=entry.address,
+        rtsp=_url(entry.rtsp),
+        sub=_url(entry.sub),
+        username=username,
+        password=password,
+        transport=entry.transport,
+        sub_policy=entry.sub_policy,
+        audio=entry.audio,
+        profile=entry.profile,
+        sub_profile=entry.sub_profile,
+        publish=Publish(entry.publish.key) if entry.publish else None,
+        push=entry.push,
+    )
+
+
+def _url(source: SourceUrl | None) -> str | None:
+    return source.url if source else None
+
+
+def _warnings(file: _File, entries: Mapping[str, CameraEntry]) -> Iterator[Finding]:
+    for key, entry in entries.items():
+        if entry.publish:
+            text = "this version does not accept publishers yet; the camera is kept out of service"
+            yield file.at(("cameras", key, "publish"), text)
+        if entry.push:
+            yield file.at(("cameras", key, "push"), "this version does not push yet; the list is ignored")

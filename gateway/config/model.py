@@ -1,0 +1,146 @@
+"""The configuration as the rest of the gateway sees it: frozen values, every default filled in, every secret resolved.
+
+Units are in the names: `_s` is seconds. Values made here by hand are not checked; `load` checks what comes from a file.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.config.addresses import HostPort
+from gateway.config.secrets import Secret
+
+__all__ = [
+    "Auth",
+    "Camera",
+    "Config",
+    "Credential",
+    "Discovery",
+    "Hls",
+    "HostPort",
+    "Listen",
+    "Publish",
+    "RtspDefaults",
+    "Secret",
+    "SubPolicy",
+    "Transport",
+]
+
+
+class Transport(enum.Enum):
+    """How RTP comes from a camera."""
+
+    TCP = "tcp"
+    UDP = "udp"
+    AUTO = "auto"
+    """TCP first, UDP where the camera does not offer TCP."""
+
+
+class SubPolicy(enum.Enum):
+    """When a sub stream is pulled."""
+
+    ON_DEMAND = "on-demand"
+    ALWAYS = "always"
+
+
+_HTTPS, _HTTP, _RTMP = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935))
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen; None is off."""
+
+    https: HostPort | None = _HTTPS
+    http: HostPort | None = _HTTP
+    rtmp: HostPort | None = _RTMP
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A login to try on discovered cameras."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Search for ONVIF devices on the LAN."""
+
+    enabled: bool = True
+    interval_s: float = 60.0
+    credentials: tuple[Credential, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RtspDefaults:
+    """How cameras are pulled unless they say otherwise."""
+
+    transport: Transport = Transport.TCP
+    open_timeout_s: float = 5.0
+    read_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hls:
+    """Low-latency HLS."""
+
+    part_s: float = 0.2
+    segment_s: float = 2.0
+    window_s: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Who may look."""
+
+    anonymous_viewing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """A camera that sends to us; it must know the key."""
+
+    key: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera. Exactly one of `address`, `rtsp` and `publish` is set; `rtsp` and `sub` never hold credentials."""
+
+    id: str
+    name: str
+    enabled: bool = True
+    address: str | None = None
+    """ONVIF device: host or host:port."""
+    rtsp: str | None = None
+    sub: str | None = None
+    username: str | None = None
+    password: Secret | None = None
+    transport: Transport | None = None
+    """None: as `Config.rtsp` says."""
+    sub_policy: SubPolicy = SubPolicy.ON_DEMAND
+    audio: bool = True
+    profile: str | None = None
+    """ONVIF profile token of the main stream; None: the best one."""
+    sub_profile: str | None = None
+    publish: Publish | None = None
+    push: tuple[str, ...] = field(default=(), repr=False)  # a push URL usually ends with a stream key
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything config.yaml and conf.d say."""
+
+    site: str = "Camera Gateway"
+    listen: Listen = Listen()
+    data_dir: Path = Path("data")
+    discovery: Discovery = Discovery()
+    rtsp: RtspDefaults = RtspDefaults()
+    hls: Hls = Hls()
+    auth: Auth = Auth()
+    cameras: tuple[Camera, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Complete lines about what was read but is not served, in the form of the findings."""

@@ -1,0 +1,145 @@
+"""Puts `Access` in front of a native handler.
+
+Players that can send no header come with `?token=` or `?user=&pass=` on the first playlist only: what a playlist names
+is fetched without them. So a playlist answered to such a request is rewritten to name everything below
+`/<prefix>/~<viewing token>/`, a path this guard understands; relative names below it keep the token by themselves. That
+way no password gets into a playlist, and all viewers share one rendered text. Requests with a cookie or Basic
+credentials take the plain path and cost nothing extra.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from gateway.http.access import Access, Decision, Proof, Right
+from gateway.http.messages import Handler, Request, Response
+from gateway.http.router import WebSocket, WebSocketHandler
+
+BASIC_CHALLENGE = ("www-authenticate", 'Basic realm="Camera Gateway", charset="UTF-8"')
+TOKEN_MARK = "~"
+"""No stream id begins with it."""
+
+_URI_ATTRIBUTE = re.compile(r'(?<=URI=")([^"]*)(?=")')
+_ABSOLUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|/")
+
+
+def guarded(access: Access, prefix: str, handler: Handler, right: Right = Right.VIEW) -> Handler:
+    """`handler`, reachable only with `right`. `prefix` is its route and ends with a slash."""
+
+    async def guard(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return await handler(request)  # a browser's preflight carries no credentials and gets no media
+        inner, token = split_token(request, prefix)
+        if token:
+            if right is not Right.VIEW or not await access.check_params(request.client, {"token": token}):
+                return Response(403, b"this address is no longer valid\n", _plain_headers())
+            return await handler(inner)
+        decision = await access.check_request(request, right)
+        if not decision.allowed:
+            return refusal(request, decision)
+        if decision.proof not in (Proof.TOKEN, Proof.PARAMETERS):
+            return await handler(request)
+        if not request.path.endswith(".m3u8"):
+            return await handler(without_credentials(request))
+        answer = await handler(_uncompressed(without_credentials(request)))
+        return with_token(answer, request.path, prefix, access.viewing_token)
+
+    return guard
+
+
+def guarded_websocket(access: Access, handler: WebSocketHandler, right: Right = Right.VIEW) -> WebSocketHandler:
+    """`handler`, reachable only with `right` and, with a browser's own credentials, only from our own pages."""
+
+    async def guard(request: Request, socket: WebSocket) -> None:
+        decision = await access.check_request(request, right)
+        if not decision.allowed:
+            socket.close(decision.status)
+        elif decision.proof in (Proof.COOKIE, Proof.BASIC) and not from_own_page(request):
+            socket.close(403)
+        else:
+            await handler(request, socket)
+
+    return guard
+
+
+def refusal(request: Request, decision: Decision) -> Response:
+    """The answer to whoever is not allowed."""
+    headers = _plain_headers()
+    if decision.status == 401 and wants_challenge(request):
+        headers += (BASIC_CHALLENGE,)
+    if decision.retry_after > 0:
+        headers += (("retry-after", str(int(decision.retry_after) + 1)),)
+    text = {401: "credentials needed", 403: "not allowed", 429: "too many wrong passwords, wait"}[decision.status]
+    return Response(decision.status, f"{text}\n".encode(), headers)
+
+
+def wants_challenge(request: Request) -> bool:
+    """Whether a 401 should ask for Basic credentials: yes for players and scripts, no for what a page of ours fetches.
+
+    A browser would open its own password window over the wall for every tile. Browsers send Sec-Fetch-Mode only on
+    HTTPS; on plain HTTP the Referer tells.
+    """
+    mode = request.headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    referer = request.headers.get("referer")
+    return referer is None or urlsplit(referer).netloc != request.headers.get("host")
+
+
+def from_own_page(request: Request) -> bool:
+    """Whether the Origin is this host; programs send none."""
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def split_token(request: Request, prefix: str) -> tuple[Request, str]:
+    """The request without a token in its path, and that token, empty if there is none."""
+    rest = request.path.removeprefix(prefix)
+    if not rest.startswith(TOKEN_MARK):
+        return request, ""
+    token, _, below = rest[len(TOKEN_MARK) :].partition("/")
+    return dataclasses.replace(request, path=prefix + below), token
+
+
+def without_credentials(request: Request) -> Request:
+    """The request without `token`, `user` and `pass` in its query."""
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    kept = [pair for pair in pairs if pair[0] not in ("token", "user", "pass")]
+    return dataclasses.replace(request, query=urlencode(kept))
+
+
+def with_token(answer: Response, path: str, prefix: str, token: str) -> Response:
+    """A playlist whose relative names lead through the token's path."""
+    if answer.status != 200 or not isinstance(answer.body, bytes):
+        return answer
+    directory = path.removeprefix(prefix).rpartition("/")[0]
+    base = f"{prefix}{TOKEN_MARK}{token}/{directory}/" if directory else f"{prefix}{TOKEN_MARK}{token}/"
+    body = rewrite_playlist(answer.body.decode("utf-8", "replace"), base).encode()
+    headers = tuple(pair for pair in answer.headers if pair[0].lower() not in ("etag", "content-length"))
+    return dataclasses.replace(answer, body=body, headers=headers)
+
+
+def rewrite_playlist(text: str, base: str) -> str:
+    """Every relative name in a playlist (RFC 8216 sections 4.1 and 4.2), prefixed with `base`."""
+
+    def prefixed(name: str) -> str:
+        return name if not name or _ABSOLUTE.match(name) else base + name
+
+    lines = []
+    for line in text.split("\n"):
+        if line.startswith("#"):
+            lines.append(_URI_ATTRIBUTE.sub(lambda match: prefixed(match.group(1)), line))
+        else:
+            lines.append(prefixed(line) if line.strip() else line)
+    return "\n".join(lines)
+
+
+def _uncompressed(request: Request) -> Request:
+    headers = {name: value for name, value in request.headers.items() if name != "accept-encoding"}
+    return dataclasses.replace(request, headers=headers)
+
+
+def _plain_headers() -> tuple[tuple[str, str], ...]:
+    return (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))

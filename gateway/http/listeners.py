@@ -1,0 +1,247 @@
+"""Opens the HTTPS and the HTTP port: two embedded granian servers in the running event loop.
+
+granian binds with SO_REUSEPORT, so a second gateway would share the port silently and take every other connection.
+Therefore the port is first bound here without that option. The same property lets a renewed certificate be put in
+place without a gap: the new server listens before the old one stops.
+
+granian installs no signal handlers in this mode, and a stopping server with open HTTP/2 connections ends with
+TimeoutError after its kill timeout, which is the normal end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.http import HTTP1Settings, HTTP2Settings
+from granian.log import LogLevels
+from granian.server.embed import Server
+
+from gateway.errors import ListenError
+from gateway.http.certificates import Certificates
+from gateway.http.rsgi import Application
+
+log = logging.getLogger(__name__)
+
+Address = tuple[str, int]
+
+BACKLOG = 1024
+"""A whole wall of browsers reconnects in the same second after a restart."""
+BACKPRESSURE = 16384
+"""Requests that may wait at once; every LL-HLS viewer has one or two blocked all the time."""
+HTTP2_STREAMS = 1000
+"""Per connection: 36 tiles with playlist and hinted part each, and room for pages."""
+KILL_TIMEOUT_S = 1.5
+START_DEADLINE_S = 5.0
+START_POLL_S = 0.02
+RENEWAL_CHECK_S = 3600.0
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+
+_QUIET_LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "handlers": {}, "loggers": {"_granian": {}}}
+"""Without this granian replaces the process's logging handlers by its own."""
+
+
+@dataclass(slots=True)
+class _Listener:
+    """A server and the task that serves; both references keep the port open."""
+
+    scheme: str
+    address: Address
+    server: Server
+    task: asyncio.Task[None]
+
+
+class HttpListeners:
+    """The open ports. Event loop only."""
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        https: Address | None,
+        http: Address | None,
+        tls: Certificates | None,
+        renewal_check_s: float = RENEWAL_CHECK_S,
+    ) -> None:
+        """`tls` is needed for `https`; its certificate is made when starting. Port 0 picks a free one."""
+        if https is not None and tls is None:
+            raise ValueError("https needs certificates")
+        self._app = app
+        self._wanted = {"https": https, "http": http}
+        self._tls = tls
+        self._renewal_check_s = renewal_check_s
+        self._listeners: dict[str, _Listener] = {}
+        self._background: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+        self.failed: asyncio.Event = asyncio.Event()
+        """Set when a listener died on its own; the log says why. The service should then end, to be started again."""
+
+    def port(self, scheme: str) -> int | None:
+        """The port that is open for `https` or `http`."""
+        listener = self._listeners.get(scheme)
+        return listener.address[1] if listener else None
+
+    async def start(self) -> None:
+        """Open all ports, or none. Raises ListenError; OSError if certificates cannot be written."""
+        try:
+            if self._wanted["https"] is not None and self._tls is not None:
+                await asyncio.to_thread(self._tls.ensure)
+            free = {scheme: _probe(scheme, address) for scheme, address in self._wanted.items() if address}
+            for scheme, address in free.items():
+                self._listeners[scheme] = await self._open(scheme, address)
+                log.info("listening on %s", _spell(scheme, address))
+        except BaseException:
+            await self.stop()
+            raise
+        if "https" in self._listeners:
+            self._in_background(self._renew_certificates())
+
+    async def stop(self) -> None:
+        """Release waiting requests and close all ports, within two seconds."""
+        self._stopping = True
+        self._app.release()
+        background = [task for task in self._background if task is not asyncio.current_task()]
+        for task in background:
+            task.cancel()
+        listeners = list(self._listeners.values())
+        self._listeners.clear()
+        await asyncio.gather(*(_close(listener) for listener in listeners))
+        await asyncio.gather(*background, return_exceptions=True)
+
+    async def _open(self, scheme: str, address: Address) -> _Listener:
+        certificate = self._tls.server if scheme == "https" and self._tls else None
+        server = _server(self._app, address, certificate)
+        task = asyncio.create_task(server.serve(), name=f"{scheme} listener")
+        listener = _Listener(scheme, address, server, task)
+        try:
+            await _reachable(listener)
+        except BaseException:
+            await _close(listener)
+            raise
+        task.add_done_callback(self._ended)
+        return listener
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._stopping or all(listener.task is not task for listener in self._listeners.values()):
+            return
+        error = None if task.cancelled() else task.exception()
+        log.error("the %s ended: %s", task.get_name(), _first_line(error) if error else "for no known reason")
+        self.failed.set()
+
+    async def _renew_certificates(self) -> None:
+        """Hourly, because the box may get another address and a box in a cellar runs for years."""
+        while True:
+            await asyncio.sleep(self._renewal_check_s)
+            try:
+                if self._tls is not None and await asyncio.to_thread(self._tls.ensure):
+                    await self._replace_https()
+            except (OSError, ListenError) as error:
+                log.error("the certificate could not be renewed: %s", _first_line(error))
+
+    async def _replace_https(self) -> None:
+        old = self._listeners["https"]
+        self._listeners["https"] = await self._open("https", old.address)
+        await _close(old)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="certificate renewal")
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _server(app: Application, address: Address, certificate: Path | None) -> Server:
+    host, port = address
+    server = Server(
+        app,
+        address=host or "0.0.0.0",
+        port=port,
+        interface=Interfaces.RSGI,
+        http=HTTPModes.auto,
+        websockets=True,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        http1_settings=HTTP1Settings(),
+        http2_settings=HTTP2Settings(
+            max_concurrent_streams=HTTP2_STREAMS, max_headers_size=64 * 1024, keep_alive_interval=30_000
+        ),
+        log_level=LogLevels.error,
+        log_dictconfig=_QUIET_LOGGING,
+        ssl_cert=certificate,
+        ssl_key=certificate,
+        ssl_protocol_min=SSLProtocols.tls12,  # older players and set-top boxes know no TLS 1.3
+    )
+    server.workers_kill_timeout = KILL_TIMEOUT_S  # type: ignore[assignment]  # for asyncio.wait_for, declared int
+    return server
+
+
+async def _reachable(listener: _Listener) -> None:
+    """Wait until the port accepts a connection. Raises ListenError if the server ends or does not come up."""
+    host, port = listener.address
+    try:
+        async with asyncio.timeout(START_DEADLINE_S):
+            while not listener.task.done():
+                try:
+                    _reader, writer = await asyncio.open_connection(WILDCARDS.get(host, host), port)
+                except OSError:
+                    await asyncio.sleep(START_POLL_S)
+                else:
+                    writer.close()
+                    return
+    except TimeoutError:
+        raise ListenError(f"cannot listen on {_spell(listener.scheme, listener.address)}: no answer") from None
+    error = None if listener.task.cancelled() else listener.task.exception()
+    reason = _first_line(error) if error else "the server ended at once"
+    raise ListenError(f"cannot listen on {_spell(listener.scheme, listener.address)}: {reason}")
+
+
+async def _close(listener: _Listener) -> None:
+    listener.server.stop()  # type: ignore[no-untyped-call]  # granian has no annotations there
+    done, _ = await asyncio.wait({listener.task}, timeout=KILL_TIMEOUT_S + 0.5)
+    if not done:
+        listener.task.cancel()
+        await asyncio.wait({listener.task}, timeout=0.1)
+        return
+    error = None if listener.task.cancelled() else listener.task.exception()
+    if error is not None and not isinstance(error, TimeoutError):
+        log.debug("closing %s: %s", _spell(listener.scheme, listener.address), _first_line(error))
+
+
+def _probe(scheme: str, address: Address) -> Address:
+    """Bind the port and let go of it again. Returns the address with its real port; raises ListenError."""
+    host, port = address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError as error:
+            raise ListenError(f"cannot listen on {_spell(scheme, address)}: {_advice(error, port)}") from error
+        return host, int(probe.getsockname()[1])
+
+
+def _advice(error: OSError, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"address already in use; another gateway, or: ss -ltnp 'sport = :{port}' shows who"
+    if error.errno == errno.EACCES:
+        return f"permission denied; ports below 1024 need CAP_NET_BIND_SERVICE, port {port + 8000} does not"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address; 0.0.0.0 listens on all of them"
+    return (error.strerror or str(error)).lower()
+
+
+def _spell(scheme: str, address: Address) -> str:
+    host, port = address
+    return f"{f'[{host}]' if ':' in host else host}:{port} ({scheme})"
+
+
+def _first_line(error: BaseException) -> str:
+    """granian puts a native stack trace into its messages."""
+    return str(error).partition("\n")[0] or type(error).__name__

@@ -1,0 +1,219 @@
+"""A small HTTP/1.1 server for a camera's ONVIF service, its snapshots, and the simulator's control. Event loop only.
+
+Enough HTTP for SOAP clients and browsers: bodies by Content-Length, keep-alive, limits and deadlines on everything. The
+parser is pure; `HttpFace` is the shell around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qsl, unquote
+
+from gateway.errors import ListenError
+
+log = logging.getLogger(__name__)
+
+MAX_HEAD_BYTES = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024
+MAX_CONNECTIONS = 64
+"""Cameras allow a handful; clients that open one per call and forget it must not exhaust us."""
+IDLE_TIMEOUT_S = 30.0
+"""A kept-alive connection without a request."""
+REQUEST_TIMEOUT_S = 10.0
+"""From the first byte of a request to the last, and for writing its answer."""
+STOP_TIMEOUT_S = 1.0
+
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]{1,4096}) HTTP/1\.([01])")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
+
+
+class BadRequest(ValueError):
+    """The bytes are not a request we take. `status` is what to answer before closing."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Request line and header fields; names in lower case, the last of a repeated one counts."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    keep_alive: bool
+    body_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A whole request. `host` and `port` are our own address as the client reached it, `client` is the client's."""
+
+    method: str
+    path: str
+    """Decoded, without the query."""
+    target: str
+    """As sent."""
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    host: str
+    port: int
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A whole answer."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def encode(self, *, keep_alive: bool, with_body: bool = True) -> bytes:
+        """The answer on the wire."""
+        fields = [
+            ("Content-Type", self.content_type),
+            ("Content-Length", str(len(self.body))),
+            ("Cache-Control", "no-store"),
+            ("Connection", "keep-alive" if keep_alive else "close"),
+            *self.headers,
+        ]
+        lines = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}", *(f"{name}: {text}" for name, text in fields)]
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+        return head + self.body if with_body else head
+
+
+HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+def parse_head(data: bytes) -> Head:
+    """Read everything up to and including the empty line. Raises BadRequest."""
+    start, *lines = data.rstrip(b"\r\n").split(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(start)
+    if match is None:
+        raise BadRequest("malformed request line")
+    headers: dict[str, str] = {}
+    for line in lines:
+        field = _HEADER.fullmatch(line)
+        if field is None:
+            raise BadRequest("malformed header field")
+        name, value = field[1].decode().lower(), field[2].decode("latin-1")
+        if name == "content-length" and headers.get(name, value) != value:
+            raise BadRequest("contradicting Content-Length")
+        headers[name] = value
+    if "transfer-encoding" in headers:
+        raise BadRequest("only bodies with Content-Length are taken", 411)
+    length = headers.get("content-length", "0")
+    if not re.fullmatch(r"[0-9]{1,9}", length):
+        raise BadRequest("malformed Content-Length")
+    if int(length) > MAX_BODY_BYTES:
+        raise BadRequest("body too large", 413)
+    connection = headers.get("connection", "").lower()
+    keep_alive = "close" not in connection and (match[3] == b"1" or "keep-alive" in connection)
+    return Head(match[1].decode(), match[2].decode(), headers, keep_alive, int(length))
+
+
+class HttpFace:
+    """Listens and hands requests to `handler`."""
+
+    def __init__(self, handler: HttpHandler) -> None:
+        self._handler = handler
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; returns the port (0 picks one). Raises ListenError."""
+        try:
+            self._server = await asyncio.start_server(self._accept, host, port, limit=MAX_HEAD_BYTES)
+        except OSError as error:
+            raise ListenError(f"HTTP: cannot listen on {host}:{port}: {error.strerror or error}") from error
+        actual: int = self._server.sockets[0].getsockname()[1]
+        return actual
+
+    async def stop(self) -> None:
+        """Close the listener and cut every connection. Harmless if not started."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        server.close()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._tasks) >= MAX_CONNECTIONS:
+            writer.write(HttpResponse(503).encode(keep_alive=False))
+            writer.close()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._serve_one(reader, writer):
+                pass
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            pass  # clients come and go as they like
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await writer.wait_closed()
+
+    async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; False when the connection is to be closed."""
+        async with asyncio.timeout(IDLE_TIMEOUT_S):
+            first = await reader.read(1)
+        if not first:
+            return False
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT_S):
+                head = parse_head(first + await reader.readuntil(b"\r\n\r\n"))
+                body = await reader.readexactly(head.body_length)
+        except asyncio.LimitOverrunError:
+            return await self._refuse(writer, HttpResponse(431))
+        except BadRequest as error:
+            return await self._refuse(writer, HttpResponse(error.status, f"{error}\n".encode()))
+        response = await self._answer(head, body, writer)
+        writer.write(response.encode(keep_alive=head.keep_alive, with_body=head.method != "HEAD"))
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            await writer.drain()
+        return head.keep_alive
+
+    async def _answer(self, head: Head, body: bytes, writer: asyncio.StreamWriter) -> HttpResponse:
+        local, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        raw_path, _, query = head.target.partition("?")
+        request = HttpRequest(
+            method=head.method,
+            path=unquote(raw_path, errors="replace"),
+            target=head.target,
+            query=dict(parse_qsl(query, keep_blank_values=True)),
+            headers=head.headers,
+            body=body,
+            host=local[0],
+            port=local[1],
+            client=peer[0] if peer else "",
+        )
+        try:
+            return await self._handler(request)
+        except Exception:
+            log.exception("simulator: a request for %s failed", request.path)
+            return HttpResponse(500)
+
+    async def _refuse(self, writer: asyncio.StreamWriter, response: HttpResponse) -> bool:
+        writer.write(response.encode(keep_alive=False))
+        async with asyncio.timeout(REQUEST_TIMEOUT_S):
+            await writer.drain()
+        return False

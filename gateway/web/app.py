@@ -1,0 +1,84 @@
+"""Makes the Flask application: pages, login, REST API, health, static files. Called once; served on worker threads."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
+
+import gateway
+from gateway.http.access import Access
+from gateway.http.rsgi import MAX_BODY_BYTES
+from gateway.web import errors
+from gateway.web.api import api, health
+from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
+from gateway.web.cookies import form_token, keep_cookies
+from gateway.web.headers import security_headers
+from gateway.web.pages import AUTHORITY, HTTPS_PORT, pages
+from gateway.web.ports import GatewayPort
+
+WEB_ROOT = Path(gateway.__file__).parent.parent / "web"
+VENDOR_PREFIX = "vendor/"
+VENDOR_MAX_AGE_S = 7 * 86400
+"""Libraries change with releases only, but keep their file names; all else is revalidated by ETag at every load."""
+
+
+class _InOrder(DefaultJSONProvider):
+    """JSON with the most telling fields first, as the code lists them."""
+
+    sort_keys = False
+
+
+class _Application(Flask):
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        """Seconds a browser may keep a static file without asking; None: it asks every time."""
+        return VENDOR_MAX_AGE_S if filename is not None and filename.startswith(VENDOR_PREFIX) else None
+
+
+def create_app(
+    port: GatewayPort,
+    access: Access,
+    *,
+    https_port: int | None = None,
+    authority: Path | None = None,
+    web_root: Path = WEB_ROOT,
+) -> Flask:
+    """The application for one gateway.
+
+    `https_port` lets pages on plain HTTP point to TLS; `authority` is the certificate file offered at `/gateway-ca.crt`.
+    """
+    # The registry of the operating system may say otherwise, and browsers refuse modules of any other type.
+    mimetypes.add_type("text/javascript", ".js")
+    mimetypes.add_type("text/javascript", ".mjs")
+    app = _Application(
+        "gateway.web",
+        template_folder=str(web_root / "templates"),
+        static_folder=str(web_root / "static"),
+        static_url_path="/static",
+    )
+    app.config.update({HTTPS_PORT: https_port, AUTHORITY: authority, "MAX_CONTENT_LENGTH": MAX_BODY_BYTES})
+    app.json = _InOrder(app)
+    app.extensions[ACCESS_KEY] = access
+    app.extensions[PORT_KEY] = port
+    app.register_blueprint(pages)
+    app.register_blueprint(api)
+    app.register_blueprint(health)
+    errors.install(app)
+    app.after_request(keep_cookies)
+    app.after_request(_secure)
+
+    @app.context_processor
+    def _everywhere() -> dict[str, Any]:
+        return {"site": port.site, "version": port.version, "csrf": form_token()}
+
+    return app
+
+
+def _secure(response: Response) -> Response:
+    host = request.headers.get("Host") if host_name() is not None else None
+    for name, value in security_headers(host).items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,66 @@
+"""The session cookie and the form tokens of the pages. Worker threads.
+
+A form token belongs to a random cookie of its own, so that the login form is protected before there is a session.
+"""
+
+from __future__ import annotations
+
+from flask import Response, g, request
+
+from gateway.http.access import Proof, Right
+from gateway.http.sessions import SESSION_IDLE_S
+from gateway.web.caller import access, decide, plain_request
+
+FORM_FIELD = "csrf"
+FORM_HEADER = "X-CSRF-Token"
+
+
+def form_token() -> str:
+    """The token for forms and scripts of the page being rendered; `keep_cookies` sends the cookie it belongs to."""
+    name = access().form_cookie(request.scheme)
+    nonce = request.cookies.get(name)
+    if not nonce:
+        nonce = g.setdefault("new_form_nonce", access().new_form_nonce())
+    return access().form_token(nonce)
+
+
+def form_token_good() -> bool:
+    """Whether this request came from a page of ours."""
+    nonce = request.cookies.get(access().form_cookie(request.scheme), "")
+    token = request.form.get(FORM_FIELD) or request.headers.get(FORM_HEADER, "")
+    return access().form_token_matches(nonce, token)
+
+
+def needs_form_token() -> bool:
+    """Whether a browser may have added the credentials of this request by itself."""
+    return decide(Right.VIEW).proof in (Proof.COOKIE, Proof.BASIC, Proof.NONE)
+
+
+def log_in(response: Response, user: str) -> None:
+    """Give the browser a session."""
+    _set(response, access().session_cookie(request.scheme), access().new_session(user), SESSION_IDLE_S)
+    g.session_written = True
+
+
+def log_out(response: Response) -> None:
+    """Take the session away from the browser."""
+    response.delete_cookie(
+        access().session_cookie(request.scheme), secure=request.scheme == "https", httponly=True, samesite="Lax"
+    )
+    g.session_written = True
+
+
+def keep_cookies(response: Response) -> Response:
+    """After every request: send a new form cookie if a form needs it, and renew a session that is in use."""
+    nonce = g.get("new_form_nonce")
+    if nonce:
+        _set(response, access().form_cookie(request.scheme), nonce, None)
+    if not g.get("session_written"):
+        user = access().session_to_renew(plain_request())
+        if user is not None:
+            log_in(response, user)
+    return response
+
+
+def _set(response: Response, name: str, value: str, max_age: int | None) -> None:
+    response.set_cookie(name, value, max_age=max_age, path="/", secure=request.scheme == "https", httponly=True, samesite="Lax")

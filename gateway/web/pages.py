@@ -1,0 +1,108 @@
+"""What people open: the wall and the login. Worker threads."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
+
+from gateway.http.access import ADMIN, Proof, Right
+from gateway.web.caller import access, decide, host_name, plain_request, safe_next
+from gateway.web.cookies import form_token_good, log_in, log_out
+from gateway.web.errors import failure
+
+pages = Blueprint("pages", __name__)
+
+HTTPS_PORT = "GATEWAY_HTTPS_PORT"
+AUTHORITY = "GATEWAY_AUTHORITY"
+
+
+@pages.after_request
+def _never_stored(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+@pages.get("/")
+def wall() -> Response:
+    """The wall. Whoever has no session is sent to the login."""
+    decision = decide(Right.VIEW)
+    if not decision.allowed:
+        return _go("/login" if request.full_path in ("/", "/?") else f"/login?next={quote(_here(), safe='')}")
+    if decision.proof in (Proof.TOKEN, Proof.PARAMETERS) and decision.user is not None:
+        # An address with a token, for a screen without keyboard: what the page fetches needs a session.
+        response = _go("/")
+        log_in(response, decision.user)
+        return response
+    return make_response(render_template("wall.html", user=decision.user))
+
+
+@pages.get("/login")
+def login_form() -> Response:
+    """The form."""
+    return _login_page()
+
+
+@pages.post("/login")
+def login() -> Response:
+    """Judge the form. The user name may be left out as long as there is one account."""
+    if not form_token_good():
+        return _login_page("The page was too old. Please try again.", 400)
+    user = request.form.get("username", "").strip() or ADMIN
+    decision = access().login_sync(plain_request().client, user, request.form.get("password", ""))
+    if decision.allowed:
+        response = _go(safe_next(request.form.get("next") or request.args.get("next")))
+        log_in(response, user)
+        return response
+    if decision.status == 429:
+        wait = int(decision.retry_after) + 1
+        response = _login_page(f"Too many wrong passwords. Try again in {wait} s.", 429)
+        response.headers["Retry-After"] = str(wait)
+        return response
+    return _login_page("User name or password is wrong.", 401)
+
+
+@pages.post("/logout")
+def logout() -> Response:
+    """End the session of this browser."""
+    if not form_token_good():
+        return failure(400, "The page was too old. Please go back and try again.")
+    response = _go("/login")
+    log_out(response)
+    return response
+
+
+@pages.get("/gateway-ca.crt")
+def authority() -> Response:
+    """The certificate authority of this box, to be installed on viewing machines. Public, as certificates are."""
+    file = current_app.config[AUTHORITY]
+    if file is None or not file.is_file():
+        return failure(404, "This gateway has no certificate authority of its own.")
+    return Response(
+        file.read_bytes(),
+        mimetype="application/x-x509-ca-cert",
+        headers={"Content-Disposition": 'attachment; filename="gateway-ca.crt"'},
+    )
+
+
+def _login_page(error: str = "", status: int = 200) -> Response:
+    target = safe_next(request.values.get("next"))
+    response = make_response(render_template("login.html", error=error, next=target, https_url=_https_url(target)))
+    response.status_code = status
+    return response
+
+
+def _https_url(target: str) -> str | None:
+    """The same login over TLS, for people who came over plain HTTP."""
+    port, host = current_app.config[HTTPS_PORT], host_name()
+    if request.scheme == "https" or port is None or host is None:
+        return None
+    return f"https://{host}:{port}/login" + ("" if target == "/" else f"?next={quote(target, safe='')}")
+
+
+def _here() -> str:
+    return request.full_path.removesuffix("?")
+
+
+def _go(target: str) -> Response:
+    return make_response(redirect(target, 303))

