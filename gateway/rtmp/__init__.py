@@ -1,0 +1,1 @@
+"""RTMP: what players, encoders and other media servers speak with the gateway."""

@@ -1,0 +1,409 @@
+"""One accepted RTMP connection: moves bytes between its socket and its session, and its player through its life.
+
+    HANDSHAKE ── IDLE ── OPENING ── PLAYING ── CLOSING
+                  └───────┴────────────┘ closeStream, deleteStream or another play lead back
+
+Whatever waits has a deadline, looked at by `tick`: a silent peer, a camera that does not come, a player that takes nothing.
+Only this connection pays for it.
+
+Event loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import inspect
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from gateway.media.demand import Hold
+from gateway.media.stream import Stream
+from gateway.rtmp.address import Address
+from gateway.rtmp.chunk import ChunkLimits
+from gateway.rtmp.complaints import Complaints
+from gateway.rtmp.relay import Relay
+from gateway.rtmp.relays import Relays
+from gateway.rtmp.session import CloseStream, Event, Failed, Pause, Play, Publish, Receive, ServerSession
+from gateway.rtmp.viewer import Viewer, ViewerLimits
+
+log = logging.getLogger(__name__)
+
+APPLICATION = "live"
+"""`rtmp://HOST/live/<stream>`, as nginx's examples and every camera's manual have it."""
+DEMAND_KIND = "rtmp"
+FLUSH_S = 2.0
+"""How long a last message may take to reach the peer before the connection is cut."""
+AUTHORISE_S = 5.0
+UNSENT_IN_KERNEL_BYTES = 128 * 1024
+"""Beyond this the kernel refuses more, so that a slow player is noticed here, where pictures can still be dropped, and not
+after megabytes in its send buffer."""
+DEAD_PEER_MS = 15_000
+"""A peer that acknowledges nothing for this long is gone (Wi-Fi lost, box unplugged)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client says about itself when it asks for a stream."""
+
+    client: str
+    """Its address, without port."""
+    params: Mapping[str, str] = field(repr=False)
+    """Query parameters, decoded: `token`, or `user` and `pass`."""
+    stream: str
+
+
+Authorise = Callable[[Credentials], bool | Awaitable[bool]]
+Resolve = Callable[[str], Stream | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """Deadlines and bounds of the server."""
+
+    handshake_s: float = 5.0
+    action_s: float = 10.0
+    """From the handshake, or the end of a play, to the next play."""
+    wait_live_s: float = 10.0
+    """For a camera that is offline or only now being started. Players give up by themselves after about that long."""
+    dead_s: float = 60.0
+    """A connected player is kept over an outage of this length."""
+    ping_s: float = 30.0
+    connections: int = 1000
+    per_address: int = 64
+    tick_s: float = 1.0
+    chunk: ChunkLimits = field(default_factory=ChunkLimits)
+    viewer: ViewerLimits = field(default_factory=ViewerLimits)
+
+
+@dataclass(slots=True)
+class Counters:
+    """Since the start of the server."""
+
+    accepted: int = 0
+    turned_away: int = 0
+    """Connections over a limit."""
+    refused: int = 0
+    """Plays and publishes that were answered with an error."""
+    broken: int = 0
+    """Connections closed because the peer broke the protocol or said nothing in time."""
+    too_slow: int = 0
+    """Players closed because they could not keep up."""
+    overflows: int = 0
+    """Times a player was behind and was moved to a newer picture."""
+    dropped: int = 0
+    """Writes left out by that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all connections of a server share."""
+
+    resolve: Resolve
+    authorise: Authorise
+    relays: Relays
+    limits: ServerLimits
+    counters: Counters
+    complaints: Complaints
+    monotonic: Callable[[], float]
+    admit: Callable[[Connection], bool]
+    forget: Callable[[Connection], None]
+
+
+class _State(enum.Enum):
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    OPENING = "opening"
+    PLAYING = "playing"
+    CLOSING = "closing"
+
+
+@dataclass(slots=True)
+class _Playing:
+    relay: Relay
+    viewer: Viewer
+    hold: Hold
+    since: float
+    ping_at: float
+
+
+class Connection(asyncio.Protocol):
+    """The shell around a `ServerSession`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._session = ServerSession(limits=context.limits.chunk)
+        self._transport: asyncio.Transport | None = None
+        self._state = _State.HANDSHAKE
+        self._deadline: float | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._playing: _Playing | None = None
+        self._paused_reading = False
+        self._admitted = False
+        self.client = "?"
+        """The peer's address, without port."""
+
+    @property
+    def playing(self) -> bool:
+        """Media flows, or will when its camera is back."""
+        return self._playing is not None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the peer in, or turn it away."""
+        # uvloop's transports are asyncio.Transport in all but class.
+        self._transport = transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.client = str(peer[0]).removeprefix("::ffff:")
+        if not self._context.admit(self):
+            self._state = _State.CLOSING
+            transport.abort()
+            return
+        self._admitted = True
+        _tune(transport.get_extra_info("socket"))
+        transport.set_write_buffer_limits(high=self._context.limits.viewer.high_water_bytes)
+        self._deadline = self._context.monotonic() + self._context.limits.handshake_s
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the session and act on what it says."""
+        if self._state is _State.CLOSING:
+            return
+        out, events = self._session.receive(data)
+        if out:
+            self._write(out)
+        if self._state is _State.HANDSHAKE and self._session.handshaken:
+            self._be_idle()
+        for event in events:
+            self._handle(event)
+
+    def eof_received(self) -> bool | None:
+        """The peer is done; the transport closes itself."""
+        return None
+
+    def pause_writing(self) -> None:
+        """The peer does not read. Do not read its requests either, or the answers would pile up."""
+        if self._playing is not None:
+            self._playing.viewer.block()
+        if self._transport is not None and not self._transport.is_closing():
+            self._paused_reading = True
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The peer reads again."""
+        if self._paused_reading and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._paused_reading = False
+        if self._playing is not None:
+            self._playing.viewer.unblock()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give everything back."""
+        self._leave(f"connection lost ({exc})" if exc else "the player left")
+        self._state = _State.CLOSING
+        if self._admitted:
+            self._context.forget(self)
+
+    def tick(self, now: float) -> None:
+        """Look at the deadlines. Called by the server about once a second."""
+        transport = self._transport
+        if transport is None:
+            return
+        if self._deadline is not None and now >= self._deadline:
+            self._overdue(now)
+            return
+        playing = self._playing
+        if playing is None:
+            return
+        failure = playing.viewer.check(now)
+        if failure:
+            if playing.viewer.too_slow:
+                self._context.counters.too_slow += 1
+                self._leave(failure)
+                transport.abort()
+            else:
+                self._refuse(failure)
+        elif now - playing.relay.last_frame_at > self._context.limits.dead_s:
+            self._refuse(_unavailable(playing.relay.stream))
+        elif now >= playing.ping_at:
+            playing.ping_at = now + self._context.limits.ping_s
+            if not transport.get_write_buffer_size():
+                self._write(self._session.ping(int(now * 1000)))
+
+    def dismiss(self, stream: Stream, reason: str) -> bool:
+        """Tell the player that `stream` is no more, if that is what it plays."""
+        if self._playing is None or self._playing.relay.stream is not stream:
+            return False
+        self._refuse(reason)
+        return True
+
+    def shutdown(self) -> None:
+        """The server stops."""
+        self._leave("the gateway stops")
+        self._state = _State.CLOSING
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Cut the connection without waiting for anything."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _handle(self, event: Event) -> None:
+        if self._state is _State.CLOSING:
+            return
+        if isinstance(event, Play):
+            self._leave("another play")
+            # `_open` keeps its own deadlines; this one is for an `authorise` or `resolve` that breaks.
+            self._state = _State.OPENING
+            self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + FLUSH_S
+            self._opening = asyncio.get_running_loop().create_task(self._open(event.address))
+        elif isinstance(event, Publish):
+            self._leave("publish")
+            self._complain("refused to publish: publishing is not enabled")
+            self._finish(self._session.refuse_publish("publishing is not enabled"))
+        elif isinstance(event, CloseStream):
+            self._leave("the player closed the stream")
+            self._be_idle()
+        elif isinstance(event, Pause) and self._playing is not None:
+            self._playing.viewer.pause(event.paused)
+        elif isinstance(event, Receive) and self._playing is not None:
+            self._playing.viewer.receive(event.audio, event.video)
+        elif isinstance(event, Failed):
+            self._leave("protocol error")
+            self._context.counters.broken += 1
+            self._complain(f"closed: {event.error}")
+            self._finish(b"", count=False)
+
+    async def _open(self, address: Address) -> None:
+        """Bring the player to its stream, or tell it why not."""
+        if address.app != APPLICATION or not address.name:
+            self._refuse(f"no such stream; addresses look like rtmp://HOST/{APPLICATION}/<stream>")
+            return
+        if not await self._authorised(address):
+            self._refuse("wrong or missing credentials", code="NetStream.Play.Failed")
+            return
+        stream = self._context.resolve(address.name)
+        if stream is None:
+            self._refuse(f"there is no stream {address.name!r}")
+            return
+        hold = stream.demand.hold(DEMAND_KIND)
+        try:
+            if not await stream.wait_live(self._context.limits.wait_live_s):
+                self._refuse(_unavailable(stream))
+                return
+            self._start(stream, hold)
+        finally:
+            if self._playing is None or self._playing.hold is not hold:
+                hold.release()
+
+    def _start(self, stream: Stream, hold: Hold) -> None:
+        if self._transport is None:
+            return
+        limits = self._context.limits
+        now = self._context.monotonic()
+        viewer = Viewer(self._transport, self._session.fourccs, now, limits=limits.viewer)
+        relay, refusal = self._context.relays.join(stream, viewer)
+        if relay is None:
+            self._refuse(refusal)
+            return
+        self._state, self._deadline = _State.PLAYING, None
+        self._playing = _Playing(relay, viewer, hold, now, now + limits.ping_s)
+        log.info("rtmp %s: plays %s", self.client, stream.id)
+        self._write(self._session.accept_play())
+        relay.join(viewer)
+
+    async def _authorised(self, address: Address) -> bool:
+        credentials = Credentials(self.client, address.params, address.name)
+        try:
+            async with asyncio.timeout(AUTHORISE_S):
+                answer = self._context.authorise(credentials)
+                return await answer if inspect.isawaitable(answer) else answer
+        except TimeoutError:
+            log.error("rtmp %s: checking the credentials for %s took over %d s", self.client, address.name, AUTHORISE_S)
+        except Exception:
+            log.exception("rtmp %s: checking the credentials for %s failed", self.client, address.name)
+        return False
+
+    def _refuse(self, description: str, code: str = "NetStream.Play.StreamNotFound") -> None:
+        """Tell the player in words it shows, then close."""
+        self._leave(description)
+        self._complain(f"play refused: {description}")
+        self._finish(self._session.refuse_play(description, code=code))
+
+    def _finish(self, last: bytes, *, count: bool = True) -> None:
+        """Send `last` and close. The peer's own end, or a deadline, ends it: a reset could overtake the message."""
+        self._state = _State.CLOSING
+        self._deadline = self._context.monotonic() + FLUSH_S
+        self._context.counters.refused += count
+        if self._transport is None or self._transport.is_closing():
+            return
+        if last:
+            self._transport.write(last)
+        self._transport.write_eof()
+
+    def _overdue(self, now: float) -> None:
+        if self._state is not _State.CLOSING:
+            self._context.counters.broken += 1
+            waited = "handshake" if self._state is _State.HANDSHAKE else "play"
+            self._context.complaints.add(self.client, now, f"closed: no {waited} in time")
+        self._deadline = None
+        self._state = _State.CLOSING
+        self.abort()
+
+    def _be_idle(self) -> None:
+        self._state = _State.IDLE
+        self._deadline = self._context.monotonic() + self._context.limits.action_s
+
+    def _leave(self, reason: str) -> None:
+        """End the play, if there is one."""
+        opening, self._opening = self._opening, None
+        if opening is not None and opening is not asyncio.current_task():
+            opening.cancel()
+        playing, self._playing = self._playing, None
+        if playing is None:
+            return
+        self._context.relays.leave(playing.relay, playing.viewer)
+        playing.hold.release()
+        viewer, counters = playing.viewer, self._context.counters
+        counters.overflows += viewer.overflows
+        counters.dropped += viewer.dropped
+        log.info(
+            "rtmp %s: played %s for %.1f s, %d bytes, behind %d times: %s",
+            self.client,
+            playing.relay.stream.id,
+            self._context.monotonic() - playing.since,
+            viewer.written_bytes,
+            viewer.overflows,
+            reason,
+        )
+
+    def _complain(self, text: str) -> None:
+        self._context.complaints.add(self.client, self._context.monotonic(), text)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+def _unavailable(stream: Stream) -> str:
+    reason = stream.status.reason or "no picture yet"
+    return f"{stream.id} is {stream.status.state.value}: {reason}"
+
+
+def _tune(sock: socket.socket | None) -> None:
+    """Send at once, notice a slow or vanished peer early. Best effort: not every kernel knows every option."""
+    if sock is None:
+        return
+    for level, option, value in (
+        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", 25), UNSENT_IN_KERNEL_BYTES),
+        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 18), DEAD_PEER_MS),
+    ):
+        try:
+            sock.setsockopt(level, option, value)
+        except OSError as error:
+            log.debug("socket option %d/%d is not available: %s", level, option, error)

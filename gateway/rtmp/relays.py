@@ -1,0 +1,43 @@
+"""The relays that exist: one per stream with RTMP players, made for the first and dropped after the last. Event loop only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.media.stream import Stream
+from gateway.rtmp.relay import Enhanced, Relay
+from gateway.rtmp.viewer import Viewer
+
+
+class Relays:
+    """Brings viewers and streams together."""
+
+    def __init__(self, enhanced: Callable[[str], Enhanced], monotonic: Callable[[], float]) -> None:
+        self._enhanced = enhanced
+        self._monotonic = monotonic
+        self._relays: dict[Stream, Relay] = {}
+
+    def __len__(self) -> int:
+        return len(self._relays)
+
+    def join(self, stream: Stream, viewer: Viewer) -> tuple[Relay | None, str]:
+        """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
+        relay = self._relays.get(stream)
+        if relay is None:
+            relay = Relay(stream, self._enhanced(stream.id), monotonic=self._monotonic)
+            self._relays[stream] = relay
+        refusal = relay.refusal(viewer)
+        if refusal:
+            self._drop_if_empty(relay)
+            return None, refusal
+        return relay, ""
+
+    def leave(self, relay: Relay, viewer: Viewer) -> None:
+        """`viewer` is gone."""
+        relay.leave(viewer)
+        self._drop_if_empty(relay)
+
+    def _drop_if_empty(self, relay: Relay) -> None:
+        if not relay.viewers and self._relays.get(relay.stream) is relay:
+            del self._relays[relay.stream]
+            relay.close()

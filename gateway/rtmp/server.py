@@ -1,0 +1,197 @@
+"""The RTMP listener: accepts connections, counts them, and looks after their deadlines.
+
+    server = RtmpServer(streams.get, may_play)
+    await server.start("0.0.0.0", 1935)     # rtmp://HOST:1935/live/<stream>
+    ...
+    await server.stop()
+
+Event loop only (uvloop in the service, any loop in tests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.errors import ListenError
+from gateway.media.stream import Stream
+from gateway.rtmp.complaints import Complaints
+from gateway.rtmp.connection import (
+    Authorise,
+    Connection,
+    Context,
+    Counters,
+    Credentials,
+    Resolve,
+    ServerLimits,
+)
+from gateway.rtmp.relay import Enhanced
+from gateway.rtmp.relays import Relays
+
+__all__ = ["Credentials", "Enhanced", "RtmpServer", "RtmpStatus", "ServerLimits"]
+
+log = logging.getLogger(__name__)
+
+STOP_S = 2.0
+"""For players to take the last bytes when the server stops."""
+_BACKLOG = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RtmpStatus:
+    """What the server does right now, for the health page and metrics."""
+
+    connections: int
+    players: int
+    streams: int
+    """Streams with at least one player."""
+    counters: Counters
+
+
+class RtmpServer:
+    """Serves streams to RTMP players.
+
+    `resolve` finds a stream by its id (`front-door`, `front-door.sub`). `authorise` decides, at once or as a coroutine (which
+    may take its time after a wrong password), who may play. `enhanced` says, by stream id, what players get that announce no
+    Enhanced RTMP while the stream is H.265, AV1 or Opus.
+    """
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        authorise: Authorise,
+        *,
+        enhanced: Callable[[str], Enhanced] = lambda _stream_id: Enhanced.SEND,
+        limits: ServerLimits | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limits = limits or ServerLimits()
+        self._counters = Counters()
+        self._complaints = Complaints(log)
+        self._monotonic = monotonic
+        self._relays = Relays(enhanced, monotonic)
+        self._connections: set[Connection] = set()
+        self._by_address: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._context = Context(
+            resolve,
+            authorise,
+            self._relays,
+            self._limits,
+            self._counters,
+            self._complaints,
+            monotonic,
+            self._admit,
+            self._forget,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 while stopped."""
+        if self._server is None or not self._server.sockets:
+            return 0
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def status(self) -> RtmpStatus:
+        """Figures of this moment."""
+        players = sum(connection.playing for connection in self._connections)
+        return RtmpStatus(len(self._connections), players, len(self._relays), self._counters)
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen. `port` 0 takes a free one.
+
+        Raises:
+            ListenError: the port is taken, not allowed, or the address is not this machine's.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(self._connection, host or None, port, backlog=_BACKLOG)
+        except OSError as error:
+            raise ListenError(_explain(host, port, error)) from error
+        self._ticker = loop.call_later(self._limits.tick_s, self._tick)
+        log.info("rtmp: listening on %s", _endpoint(host, self.port))
+
+    async def stop(self) -> None:
+        """Close the listener and every connection. Takes at most a few seconds; harmless if not started."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close()
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+        for connection in tuple(self._connections):
+            connection.shutdown()
+        for give_up in (False, True):
+            if give_up:
+                for connection in tuple(self._connections):
+                    connection.abort()
+            try:
+                async with asyncio.timeout(STOP_S):
+                    await self._empty.wait()
+                    await server.wait_closed()
+                break
+            except TimeoutError:
+                continue
+
+    def dismiss(self, stream: Stream, reason: str) -> int:
+        """Close the players of a stream that is taken away, giving them `reason`; return how many they were.
+
+        For a camera that was removed or disabled: an outage needs no call, players wait it out.
+        """
+        return sum(connection.dismiss(stream, reason) for connection in tuple(self._connections))
+
+    def _connection(self) -> Connection:
+        return Connection(self._context)
+
+    def _tick(self) -> None:
+        self._ticker = asyncio.get_running_loop().call_later(self._limits.tick_s, self._tick)
+        now = self._monotonic()
+        for connection in tuple(self._connections):
+            connection.tick(now)
+
+    def _admit(self, connection: Connection) -> bool:
+        limits, address = self._limits, connection.client
+        if len(self._connections) >= limits.connections:
+            problem = f"turned away: all {limits.connections} connections are taken"
+        elif self._by_address[address] >= limits.per_address:
+            problem = f"turned away: already {limits.per_address} connections from this address"
+        else:
+            self._connections.add(connection)
+            self._by_address[address] += 1
+            self._counters.accepted += 1
+            self._empty.clear()
+            return True
+        self._counters.turned_away += 1
+        self._complaints.add(address, self._monotonic(), problem)
+        return False
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._by_address[connection.client] -= 1
+        if not self._by_address[connection.client]:
+            del self._by_address[connection.client]
+        if not self._connections:
+            self._empty.set()
+
+
+def _endpoint(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host or '*'}:{port}"
+
+
+def _explain(host: str, port: int, error: OSError) -> str:
+    hints = {
+        errno.EADDRINUSE: "another program, perhaps another RTMP server, listens there (`ss -ltnp` names it)",
+        errno.EACCES: "ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)",
+        errno.EADDRNOTAVAIL: "this machine has no such address",
+    }
+    reason = hints.get(error.errno or 0, error.strerror or str(error))
+    return f"cannot listen for RTMP on {_endpoint(host, port)}: {reason}"

@@ -1,0 +1,327 @@
+"""The server's side of one RTMP connection (RTMP 1.0 sections 5.4, 6 and 7), without any I/O.
+
+Bytes go in, bytes to send and events come out. Decisions (may this client play, is there such a stream) are the caller's: it
+answers a `Play` or `Publish` event later with `accept_play`, `refuse_play` or `refuse_publish` and sends what they return.
+What is answered to which client, and why some calls are answered although nobody needs it, is written at each command.
+
+Pure; called from the event loop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from gateway.rtmp import amf0, chunk
+from gateway.rtmp.address import Address, parse_address
+from gateway.rtmp.chunk import ChunkLimits, ChunkReader, Message, encode_message
+from gateway.rtmp.errors import RtmpError, SessionError
+from gateway.rtmp.handshake import RandomBytes, ServerHandshake
+
+WINDOW_BYTES = 2_500_000
+"""Acknowledgement window we announce, and assume of a peer that announces none: what nginx, SRS and others use."""
+STREAM_ID = 1
+"""The only message stream, as in nginx: media is serialised once for all players, so all of them must have the same."""
+CSID_CONTROL, CSID_COMMAND, CSID_AUDIO, CSID_STATUS, CSID_VIDEO = 2, 3, 4, 5, 6
+"""All below 32, where nginx's pull and push stop listening."""
+PING_REQUEST, PING_RESPONSE, STREAM_BEGIN = 6, 7, 0
+_DYNAMIC = 2
+_WRAP = 0xFFFFFFFF
+_CAN_DECODE_OR_FORWARD = 1 | 4
+_CAN_FORWARD = 4
+
+_REPLIES = frozenset({"_result", "_error", "onStatus", "onBWDone"})
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """The client has introduced itself."""
+
+    app: str
+    fourccs: frozenset[str]
+    """Enhanced RTMP codecs it says it can take; `*` for all. Most players that can decode them announce nothing."""
+    client: str
+    """`flashVer`, at most 64 printable characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """The client asks for a stream; answer with `accept_play` or `refuse_play`."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """The client wants to send a stream; answer with `refuse_publish`. Its media is ignored until it is accepted."""
+
+    address: Address
+    kind: str
+    """`live`, `record` or `append`; encoders for cameras send `live`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The player wants media to stop, or to go on. Already answered."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """The player switches its audio or video off or on. None: unchanged."""
+
+    audio: bool | None = None
+    video: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseStream:
+    """The client ends its play or publish and stays connected; another may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The peer broke the protocol; close the connection. Always the last event."""
+
+    error: RtmpError = field(compare=False)
+
+
+Event = Connect | Play | Publish | Pause | Receive | CloseStream | Failed
+
+
+class ServerSession:
+    """One client. Feed it with `receive` until that returns a `Failed` event."""
+
+    def __init__(self, *, limits: ChunkLimits | None = None, random_bytes: RandomBytes = os.urandom) -> None:
+        self._handshake: ServerHandshake | None = ServerHandshake(random_bytes)
+        self._reader = ChunkReader(limits)
+        self._out: list[bytes] = []
+        self._events: list[Event] = []
+        self._failed = False
+        self._app = ""
+        self._tc_url = ""
+        self.fourccs: frozenset[str] = frozenset()
+        """As in `Connect`."""
+        self.connected = False
+        self._received = 0
+        self._acknowledged = 0
+        self._peer_window = WINDOW_BYTES
+        self._commands: dict[str, Callable[[float, list[amf0.Value]], None]] = {
+            "createStream": self._create_stream,
+            "getStreamLength": self._stream_length,
+            "FCPublish": self._fc_publish,
+            "play": self._play,
+            "play2": self._play,
+            "publish": self._publish,
+            "pause": self._pause,
+            "pauseRaw": self._pause,
+            "seek": self._seek,
+            "receiveAudio": self._receive_audio,
+            "receiveVideo": self._receive_video,
+            "closeStream": self._close_stream,
+            "deleteStream": self._close_stream,
+        }
+
+    @property
+    def handshaken(self) -> bool:
+        """The handshake is over."""
+        return self._handshake is None
+
+    def receive(self, data: bytes) -> tuple[bytes, list[Event]]:
+        """Take bytes of the client; return bytes to send to it and what happened. Raises nothing."""
+        if self._failed:
+            return b"", []
+        try:
+            self._receive(data)
+        except RtmpError as error:
+            self._failed = True
+            self._events.append(Failed(error))
+        out, self._out = b"".join(self._out), []
+        events, self._events = self._events, []
+        return out, events
+
+    def accept_play(self) -> bytes:
+        """What comes before the first media message."""
+        return b"".join(
+            (
+                _user_control(STREAM_BEGIN, STREAM_ID),
+                _on_status("status", "NetStream.Play.Reset", "Playing and resetting"),
+                _on_status("status", "NetStream.Play.Start", "Started playing"),
+            )
+        )
+
+    def refuse_play(self, description: str, *, code: str = "NetStream.Play.StreamNotFound") -> bytes:
+        """End of a play, before or after it began. Players stop and show `description`; close after sending it."""
+        return _on_status("error", code, description)
+
+    def refuse_publish(self, description: str) -> bytes:
+        """The code every encoder understands as final, whatever the reason; close after sending it."""
+        return _on_status("error", "NetStream.Publish.BadName", description)
+
+    def ping(self, milliseconds: int) -> bytes:
+        """A PingRequest. Answers are not required: OBS and many cameras send none."""
+        return _user_control(PING_REQUEST, milliseconds & _WRAP)
+
+    def _receive(self, data: bytes) -> None:
+        if self._handshake is not None:
+            self._out.append(self._handshake.feed(data))
+            if not self._handshake.done:
+                return
+            data, self._handshake = self._handshake.rest, None
+        # Counted from the end of the handshake. Modulo 2^32 like the field it is sent in, so any amount may pass.
+        self._received = (self._received + len(data)) & _WRAP
+        for message in self._reader.feed(data):
+            self._message(message)
+        if (self._received - self._acknowledged) & _WRAP >= self._peer_window:
+            self._acknowledged = self._received
+            self._control(chunk.ACKNOWLEDGEMENT, self._received.to_bytes(4, "big"))
+
+    def _message(self, message: Message) -> None:
+        kind, payload = message.type_id, message.payload
+        if kind == chunk.COMMAND:
+            self._command(payload)
+        elif kind == chunk.COMMAND_AMF3:
+            # In practice one zero byte and then AMF0, from every client that asks for objectEncoding 3.
+            self._command(payload[1:] if payload[:1] == b"\0" else payload)
+        elif kind == chunk.WINDOW_SIZE:
+            # Cameras send control messages on odd chunk streams and before connect; neither matters.
+            self._peer_window = int.from_bytes(payload[:4], "big") or self._peer_window
+        elif kind == chunk.USER_CONTROL and len(payload) >= 6 and payload[:2] == PING_REQUEST.to_bytes(2, "big"):
+            self._out.append(_user_control(PING_RESPONSE, int.from_bytes(payload[2:6], "big")))
+        # Everything else has nothing to say to a server that plays: acknowledgements, buffer lengths, peer bandwidth,
+        # shared objects, AMF3 data, and media of a publisher that was not accepted.
+
+    def _command(self, payload: bytes) -> None:
+        values = amf0.decode(payload)
+        name = values[0] if values else None
+        if not isinstance(name, str):
+            return
+        transaction = values[1] if len(values) > 1 else 0.0
+        number = transaction if isinstance(transaction, float) else 0.0
+        if name == "connect":
+            self._connect(number, values[2:])
+            return
+        if name in _REPLIES:
+            return
+        if not self.connected:
+            raise SessionError(f"{name[:32]!r} before connect")
+        handler = self._commands.get(name)
+        if handler is not None:
+            # values[2] is the command object, null for all of these.
+            handler(number, values[3:])
+        else:
+            # releaseStream, FCSubscribe, FCUnpublish, _checkbw and whatever else: FFmpeg fails on _error, some hardware
+            # waits for any answer at all, nobody minds this one.
+            self._result(number, None, amf0.UNDEFINED)
+
+    def _connect(self, transaction: float, values: list[amf0.Value]) -> None:
+        if self.connected:
+            raise SessionError("connect came twice")
+        info = values[0] if values and isinstance(values[0], Mapping) else {}
+        self._app, self._tc_url = _text(info.get("app")), _text(info.get("tcUrl"))
+        encoding = info.get("objectEncoding")
+        self.fourccs = _announced(info)
+        self.connected = True
+        self._control(chunk.WINDOW_SIZE, WINDOW_BYTES.to_bytes(4, "big"))
+        self._control(chunk.PEER_BANDWIDTH, WINDOW_BYTES.to_bytes(4, "big") + bytes((_DYNAMIC,)))
+        self._control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big"))
+        properties: dict[str, amf0.Value] = {"fmsVer": "FMS/3,5,7,7009", "capabilities": 31.0, "mode": 1.0}
+        if self.fourccs or "capsEx" in info:
+            properties["videoFourCcInfoMap"] = {"hvc1": float(_CAN_FORWARD), "av01": float(_CAN_FORWARD)}
+            properties["audioFourCcInfoMap"] = {"Opus": float(_CAN_FORWARD)}
+            properties["capsEx"] = 0.0
+        status: dict[str, amf0.Value] = {
+            "level": "status",
+            "code": "NetConnection.Connect.Success",
+            "description": "Connection succeeded.",
+            "objectEncoding": encoding if isinstance(encoding, float) else 0.0,
+        }
+        self._result(transaction, properties, status)
+        client = "".join(letter for letter in _text(info.get("flashVer"))[:64] if letter.isprintable())
+        self._events.append(Connect(self._address("").app, self.fourccs, client))
+
+    def _create_stream(self, transaction: float, _values: list[amf0.Value]) -> None:
+        # Exactly null and a number: FFmpeg and GStreamer read it at fixed places.
+        self._result(transaction, None, float(STREAM_ID))
+
+    def _stream_length(self, transaction: float, _values: list[amf0.Value]) -> None:
+        self._result(transaction, None, 0.0)
+
+    def _fc_publish(self, transaction: float, _values: list[amf0.Value]) -> None:
+        self._result(transaction, None, amf0.UNDEFINED)
+        status: dict[str, amf0.Value] = {"level": "status", "code": "NetStream.Publish.Start", "description": ""}
+        self._send(CSID_COMMAND, 0, amf0.encode("onFCPublish", 0.0, None, status))
+
+    def _play(self, _transaction: float, values: list[amf0.Value]) -> None:
+        first = values[0] if values else None
+        name = first.get("streamName") if isinstance(first, Mapping) else first
+        self._events.append(Play(self._address(_text(name))))
+
+    def _publish(self, _transaction: float, values: list[amf0.Value]) -> None:
+        kind = _text(values[1]) if len(values) > 1 else ""
+        address = self._address(_text(values[0]) if values else "")
+        self._events.append(Publish(address, kind if kind in ("record", "append") else "live"))
+
+    def _pause(self, _transaction: float, values: list[amf0.Value]) -> None:
+        paused = bool(values[0]) if values else True
+        code = "NetStream.Pause.Notify" if paused else "NetStream.Unpause.Notify"
+        self._out.append(_on_status("status", code, "Paused" if paused else "Going on with the live picture"))
+        self._events.append(Pause(paused))
+
+    def _seek(self, _transaction: float, _values: list[amf0.Value]) -> None:
+        self._out.append(_on_status("status", "NetStream.Seek.Notify", "Live streams have one position"))
+
+    def _receive_audio(self, _transaction: float, values: list[amf0.Value]) -> None:
+        self._events.append(Receive(audio=bool(values[0]) if values else True))
+
+    def _receive_video(self, _transaction: float, values: list[amf0.Value]) -> None:
+        self._events.append(Receive(video=bool(values[0]) if values else True))
+
+    def _close_stream(self, _transaction: float, _values: list[amf0.Value]) -> None:
+        self._events.append(CloseStream())
+
+    def _address(self, name: str) -> Address:
+        return parse_address(self._app, self._tc_url, name)
+
+    def _result(self, transaction: float, *values: amf0.Value) -> None:
+        # Transaction 0 means "do not answer"; GStreamer's rtmp2sink sends releaseStream and FCPublish that way.
+        if transaction:
+            self._send(CSID_COMMAND, 0, amf0.encode("_result", transaction, *values))
+
+    def _send(self, csid: int, stream_id: int, body: bytes) -> None:
+        self._out.append(encode_message(csid, chunk.COMMAND, stream_id, 0, body))
+
+    def _control(self, type_id: int, body: bytes) -> None:
+        self._out.append(encode_message(CSID_CONTROL, type_id, 0, 0, body))
+
+
+def _on_status(level: str, code: str, description: str) -> bytes:
+    # String, zero, null, object: FFmpeg reads onStatus at fixed offsets.
+    status: dict[str, amf0.Value] = {"level": level, "code": code, "description": description}
+    return encode_message(CSID_STATUS, chunk.COMMAND, STREAM_ID, 0, amf0.encode("onStatus", 0.0, None, status))
+
+
+def _user_control(event: int, value: int) -> bytes:
+    body = event.to_bytes(2, "big") + value.to_bytes(4, "big")
+    return encode_message(CSID_CONTROL, chunk.USER_CONTROL, 0, 0, body)
+
+
+def _announced(info: Mapping[str, amf0.Value]) -> frozenset[str]:
+    """FourCCs of Enhanced RTMP v1 (`fourCcList`) and v2 (the info maps, where bits say what the client can do)."""
+    found: set[str] = set()
+    listed = info.get("fourCcList")
+    if isinstance(listed, list):
+        found.update(entry for entry in listed if isinstance(entry, str))
+    for name in ("videoFourCcInfoMap", "audioFourCcInfoMap"):
+        entries = info.get(name)
+        if isinstance(entries, Mapping):
+            for code, flags in entries.items():
+                if isinstance(flags, float) and flags.is_integer() and int(flags) & _CAN_DECODE_OR_FORWARD:
+                    found.add(code)
+    return frozenset(found)
+
+
+def _text(value: amf0.Value) -> str:
+    return value if isinstance(value, str) else ""
