@@ -53,19 +53,13 @@ class H264:
         self._config: TrackConfig | None = None
         self._reorder: int | None = None
         self._dirty = False
-        for unit in _announced(extradata, lambda data: [u for units in h264.parameter_sets(data) for u in units]):
-            self._learn(unit)
+        self._learn(_announced(extradata, lambda data: [u for units in h264.parameter_sets(data) for u in units]))
 
     def take(self, data: bytes, keyframe: bool) -> Unit | None:
         """See `Canonical.take`."""
         units = _units(data)
-        changed = False
-        for unit in units:
-            kind = unit[0] & 31
-            if kind in (h264.NAL_SPS, h264.NAL_PPS):
-                changed |= self._learn(unit)
-            elif kind == h264.NAL_IDR:
-                keyframe = True
+        changed = self._learn(units)
+        keyframe = keyframe or any(unit[0] & 31 == h264.NAL_IDR for unit in units)
         config = self._refresh(keyframe)
         # A set that changes between keyframes must reach decoders now: it stays in the sample, which they accept.
         kept = [unit for unit in units if h264.in_sample(unit) or (changed and not keyframe)]
@@ -73,20 +67,22 @@ class H264:
             return None
         return Unit(annexb.join(kept), keyframe, config, self._reorder)
 
-    def _learn(self, unit: bytes) -> bool:
-        try:
-            r = BitReader(unescape(unit[:64])[1:])
-            if unit[0] & 31 == h264.NAL_SPS:
-                r.skip(24)
-                sets = self._sps
-            else:
-                sets = self._pps
-            number = r.ue()
-        except BitstreamError:
+    def _learn(self, units: list[bytes]) -> bool:
+        """Take in the parameter sets of one access unit; True if any is new."""
+        sps: dict[int, bytes] = {}
+        pps: dict[int, bytes] = {}
+        for unit in units:
+            kind = unit[0] & 31
+            if kind in (h264.NAL_SPS, h264.NAL_PPS) and (number := _h264_set_id(unit)) is not None:
+                (sps if kind == h264.NAL_SPS else pps)[number] = unit
+        if not sps and not pps:
             return False
-        if sets.get(number) == unit:
+        # An access unit with an SPS says all that is in force from here: sets of a former resolution must not linger.
+        new_pps = pps if sps and pps else {**self._pps, **pps}
+        new_sps = sps or self._sps
+        if (new_sps, new_pps) == (self._sps, self._pps):
             return False
-        sets[number] = unit
+        self._sps, self._pps = new_sps, new_pps
         self._dirty = True
         return True
 
@@ -112,39 +108,33 @@ class H265:
         self._config: TrackConfig | None = None
         self._reorder: int | None = None
         self._dirty = False
-        for unit in _announced(extradata, lambda data: [u for units in h265.parameter_sets(data) for u in units]):
-            self._learn(unit)
+        self._learn(_announced(extradata, lambda data: [u for units in h265.parameter_sets(data) for u in units]))
 
     def take(self, data: bytes, keyframe: bool) -> Unit | None:
         """See `Canonical.take`."""
         units = [unit for unit in _units(data) if len(unit) > 2]
-        changed = False
-        for unit in units:
-            if h265.nal_type(unit) in self._sets:
-                changed |= self._learn(unit)
-            elif h265.is_irap(unit):
-                keyframe = True
+        changed = self._learn(units)
+        keyframe = keyframe or any(h265.is_irap(unit) for unit in units)
         config = self._refresh(keyframe)
         kept = [unit for unit in units if h265.in_sample(unit) or (changed and not keyframe)]
         if config is None or not any(h265.is_slice(unit) for unit in kept):
             return None
         return Unit(annexb.join(kept), keyframe, config, self._reorder)
 
-    def _learn(self, unit: bytes) -> bool:
-        kind = h265.nal_type(unit)
-        # VPS and PPS start with their id; an SPS has it behind the profile. Cameras use one SPS, so its place is enough.
-        number = 0
-        if kind == h265.NAL_VPS:
-            number = unit[2] >> 4
-        elif kind == h265.NAL_PPS:
-            try:
-                number = BitReader(unescape(unit[:32])[2:]).ue()
-            except BitstreamError:
-                return False
-        sets = self._sets[kind]
-        if sets.get(number) == unit:
+    def _learn(self, units: list[bytes]) -> bool:
+        """Take in the parameter sets of one access unit; True if any is new."""
+        brought: dict[int, dict[int, bytes]] = {kind: {} for kind in self._sets}
+        for unit in units:
+            kind = h265.nal_type(unit)
+            if kind in brought and (number := _h265_set_id(unit, kind)) is not None:
+                brought[kind][number] = unit
+        if not any(brought.values()):
             return False
-        sets[number] = unit
+        whole = bool(brought[h265.NAL_SPS])
+        sets = {kind: found if whole and found else {**self._sets[kind], **found} for kind, found in brought.items()}
+        if sets == self._sets:
+            return False
+        self._sets = sets
         self._dirty = True
         return True
 
@@ -186,6 +176,35 @@ class Aac:
         if self._config is None or not data:
             return None
         return Unit(data, True, self._config, 0)
+
+
+def _h264_set_id(unit: bytes) -> int | None:
+    """seq_parameter_set_id or pic_parameter_set_id; None where the set cannot be one."""
+    is_sps = unit[0] & 31 == h264.NAL_SPS
+    try:
+        r = BitReader(unescape(unit[:64])[1:])
+        if is_sps:
+            r.skip(24)
+        number = r.ue()
+    except BitstreamError:
+        return None
+    limit = h264.MAX_SPS_ID if is_sps else h264.MAX_PPS_ID
+    return number if number <= limit and len(unit) <= h264.MAX_SET_BYTES else None
+
+
+def _h265_set_id(unit: bytes, kind: int) -> int | None:
+    """Id of a VPS or PPS; None where the set cannot be one. An SPS has it behind the profile: cameras use one SPS."""
+    if not 2 < len(unit) <= h264.MAX_SET_BYTES:
+        return None
+    if kind == h265.NAL_SPS:
+        return 0
+    if kind == h265.NAL_VPS:
+        return unit[2] >> 4
+    try:
+        number = BitReader(unescape(unit[:32])[2:]).ue()
+    except BitstreamError:
+        return None
+    return number if number <= 63 else None
 
 
 def _units(data: bytes) -> list[bytes]:

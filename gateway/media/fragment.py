@@ -23,6 +23,7 @@ DEPENDENT_SAMPLE = 0x01010000
 """sample_flags of any other: depends on others, is not a sync sample."""
 
 _TFHD_DEFAULT_BASE_IS_MOOF = 0x020000
+_TFHD_DURATION_IS_EMPTY = 0x010000
 _TRUN_FIELDS = 0x000001 | 0x000100 | 0x000200 | 0x000400 | 0x000800
 """data-offset, and per sample: duration, size, flags, composition offset."""
 
@@ -33,6 +34,7 @@ _TRUN_HEAD_BYTES = 20
 _SAMPLE = struct.Struct(">IIIi")
 _MOOF = struct.Struct(">I4sI4sII")
 _TRAF = struct.Struct(">I4sI4sIII4sIQI4sIIi")
+_EMPTY_TRAF = struct.Struct(">I4sI4sIII4sIQ")
 _BOX = struct.Struct(">I4s")
 _MAX_MDAT_BYTES = 0x7FFF0000
 """trun's data_offset is a signed 32-bit number; nothing near this size is a video frame."""
@@ -49,7 +51,10 @@ class Sample(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrackRun:
-    """Consecutive samples of one track, the first decoded at `decode_time` (ticks, not negative)."""
+    """Consecutive samples of one track, the first decoded at `decode_time` (ticks, not negative).
+
+    Without samples it says that the track has none for the time of the fragment (`duration-is-empty`).
+    """
 
     track_id: int
     decode_time: int
@@ -65,11 +70,11 @@ def frame_run(track_id: int, frame: Frame) -> TrackRun:
 def fragment(sequence: int, runs: Sequence[TrackRun]) -> bytes:
     """A `moof+mdat` with one `traf` per run, payloads in the order of the runs.
 
-    `sequence` should grow from fragment to fragment (mfhd, 8.8.5). Raises ValueError for an empty run, a negative decode
+    `sequence` should grow from fragment to fragment (mfhd, 8.8.5). Raises ValueError for no runs, a negative decode
     time or a value that does not fit its field.
     """
-    if not runs or any(not run.samples for run in runs):
-        raise ValueError("a fragment needs at least one sample in every run")
+    if not runs:
+        raise ValueError("a fragment needs at least one run")
     moof_bytes = 8 + _MFHD_BYTES + sum(_traf_bytes(run) for run in runs)
     offset = moof_bytes + 8
     out: list[bytes] = [_MOOF.pack(moof_bytes, b"moof", _MFHD_BYTES, b"mfhd", 0, sequence & 0xFFFFFFFF)]
@@ -91,11 +96,19 @@ def fragment(sequence: int, runs: Sequence[TrackRun]) -> bytes:
 
 
 def _traf_bytes(run: TrackRun) -> int:
+    if not run.samples:
+        return 8 + _TFHD_BYTES + _TFDT_BYTES
     return 8 + _TFHD_BYTES + _TFDT_BYTES + _TRUN_HEAD_BYTES + _SAMPLE.size * len(run.samples)
 
 
 def _traf(run: TrackRun, data_offset: int) -> bytes:
     count = len(run.samples)
+    if not count:
+        return _EMPTY_TRAF.pack(
+            _traf_bytes(run), b"traf",
+            _TFHD_BYTES, b"tfhd", _TFHD_DEFAULT_BASE_IS_MOOF | _TFHD_DURATION_IS_EMPTY, run.track_id,
+            _TFDT_BYTES, b"tfdt", 1 << 24, run.decode_time,
+        )  # fmt: skip
     head = _TRAF.pack(
         _traf_bytes(run), b"traf",
         _TFHD_BYTES, b"tfhd", _TFHD_DEFAULT_BASE_IS_MOOF, run.track_id,

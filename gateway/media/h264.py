@@ -21,6 +21,11 @@ _NOT_IN_SAMPLE = frozenset({NAL_SPS, NAL_PPS, NAL_AUD, 10, 11, 12})
 _CHROMA_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _NO_REORDER_PROFILES = frozenset({66})
 MAX_DIMENSION = 16_384
+MAX_BIT_DEPTH = 14
+MAX_SPS_ID = 31
+MAX_PPS_ID = 255
+MAX_SET_BYTES = 65_535
+"""Lengths in a decoder configuration record have 16 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ def parse_sps(unit: bytes) -> Sps:
             for index in range(8 if chroma != 3 else 12):
                 if r.flag():
                     _skip_scaling_list(r, 16 if index < 6 else 64)
+    check_format(chroma, depth_luma, depth_chroma)
     r.ue()
     poc_type = r.ue()
     if poc_type == 0:
@@ -98,11 +104,6 @@ def parse_sps(unit: bytes) -> Sps:
     return Sps(profile, constraints, level, width, height, reorder, chroma, depth_luma, depth_chroma)
 
 
-def decoder_configuration(sps: bytes, pps: bytes) -> bytes:
-    """AVCDecoderConfigurationRecord of one SPS and one or more PPS given as a NAL unit each."""
-    return _configuration([sps], [pps])
-
-
 def track_config(sps_units: list[bytes], pps_units: list[bytes]) -> TrackConfig:
     """Track of these parameter sets. Raises BitstreamError when the SPS cannot be parsed."""
     sps = parse_sps(sps_units[0])
@@ -137,6 +138,12 @@ def in_sample(unit: bytes) -> bool:
 def is_slice(unit: bytes) -> bool:
     """The NAL unit carries picture data."""
     return nal_type(unit) in _SLICES
+
+
+def check_format(chroma: int, depth_luma: int, depth_chroma: int) -> None:
+    """Raise BitstreamError for a chroma format or bit depth that the standards do not have."""
+    if chroma > 3 or depth_luma > MAX_BIT_DEPTH or depth_chroma > MAX_BIT_DEPTH:
+        raise BitstreamError("impossible chroma format or bit depth")
 
 
 def _configuration(sps_units: list[bytes], pps_units: list[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.media.bits import BitReader, BitstreamError, unescape
-from gateway.media.h264 import MAX_DIMENSION
+from gateway.media.h264 import MAX_DIMENSION, check_format
 from gateway.media.track import VIDEO_CLOCK_HZ, Codec, TrackConfig
 
 NAL_VPS = 32
@@ -68,6 +68,7 @@ def parse_sps(unit: bytes) -> Sps:
         width -= unit_x * (left + right)
         height -= unit_y * (top + bottom)
     depth_luma, depth_chroma = 8 + r.ue(), 8 + r.ue()
+    check_format(chroma, depth_luma, depth_chroma)
     r.ue()
     all_layers = r.flag()
     reorder = 0

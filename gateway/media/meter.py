@@ -58,11 +58,14 @@ class Meter:
 
     def rates(self, now: float) -> tuple[float, float]:
         """Video frames per second and bits per second (all tracks) over the whole seconds of the span; (0, 0) until known."""
-        whole = [bucket for bucket in self._buckets if now - SPAN_S - 1 <= bucket[0] < int(now)]
-        if self._second >= 0 and self._second < int(now) and now - self._second < SPAN_S:
-            whole.append((self._second, self._frames, self._bytes))
-        if self._first_at is not None:
-            whole = [bucket for bucket in whole if bucket[0] > self._first_at]
-        if not whole:
+        if self._first_at is None:
             return 0.0, 0.0
-        return sum(b[1] for b in whole) / len(whole), 8 * sum(b[2] for b in whole) / len(whole)
+        # seconds without a frame have no bucket but count: a camera at 1 picture in 4 s is not one at 1 in 1 s
+        first = max(int(self._first_at) + 1, int(now - SPAN_S))
+        seconds = int(now) - first
+        if seconds <= 0:
+            return 0.0, 0.0
+        whole = [bucket for bucket in self._buckets if first <= bucket[0] < int(now)]
+        if first <= self._second < int(now):
+            whole.append((self._second, self._frames, self._bytes))
+        return sum(b[1] for b in whole) / seconds, 8 * sum(b[2] for b in whole) / seconds

@@ -158,6 +158,8 @@ class Stream:
                 self._guard(subscriber, self._start, subscriber, [frame])
 
     def _start(self, subscriber: Subscriber, frames: list[Frame]) -> None:
+        if not any(one is subscriber for one in self._subscribers):
+            return  # another output's callback has just removed it
         self._started.add(id(subscriber))
         subscriber.on_tracks(self.tracks)
         for frame in frames:

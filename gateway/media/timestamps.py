@@ -10,6 +10,7 @@ camera's clock does:
   stream may reorder: the smallest of the last `reorder + 1` presentation times.
 - A jump (Intelbras DVRs stamp single frames hours away; NTP steps) is made up for: the frame follows its predecessor at
   the distance it arrived. One odd frame moves nothing; the second one in a row moves the anchor and is marked.
+- A microphone that speaks up later, or whose clock stood still while it was silent, joins the picture where it arrives.
 - Small steps back (an RTCP report that corrects the offset between sound and picture) squeeze video and drop audio.
 
 Pure: arrival times are passed in. One `Timeline` per stream, one `SessionTimeline` per connection, used by the reader thread.
@@ -30,6 +31,10 @@ JUMP_BACK_S = 2.0
 """Further back than this is a jump: no stream reorders pictures over seconds."""
 START_SLACK_S = 1.0
 """The second packet may be this far from the first, untimed one; beyond it the camera's clock simply does not start at 0."""
+SYNC_S = 1.0
+"""Two tracks whose clocks differ from their arrival by less than this share a clock; lip sync is then exact."""
+BEHIND_S = 2.0
+"""A track this far behind the other one, both just arrived, has lost its clock."""
 MAX_REORDER = 16
 DEFAULT_FRAME_S = 0.04
 
@@ -86,10 +91,12 @@ class SessionTimeline:
         the stream declares to reorder, None where it says nothing. `duration` is the declared length, 0 if unknown.
         None as the answer: the packet lies in the past of its track and must be dropped (audio only).
         """
+        peer = next((other for of, other in self._tracks.items() if of is not kind), None)
         track = self._tracks.get(kind)
         if track is None:
-            track = self._tracks[kind] = _TrackTimeline(kind, rate, round(self._base_s * rate))
-        stamp = track.stamp(pts, arrival, reorder, duration)
+            start_s = self._base_s if peer is None else peer.join(pts, rate, arrival)
+            track = self._tracks[kind] = _TrackTimeline(kind, rate, round(start_s * rate))
+        stamp = track.stamp(pts, arrival, reorder, duration, peer)
         if stamp is not None:
             self._timeline.advance((stamp.dts + stamp.duration) / rate, arrival)
         return stamp
@@ -105,17 +112,34 @@ class _TrackTimeline:
         self._last_arrival = 0.0
         self._last_dts: int | None = None
         self._high_pts = base
+        self._out_s = base / rate
         self._untimed_start = False
         self._suspect: int | None = None
         self._reorder = 0
         self._recent: list[int] = []
 
-    def stamp(self, pts: int | None, arrival: float, reorder: int | None, duration: int) -> Stamp | None:
+    def join(self, pts: int | None, rate: int, arrival: float) -> float:
+        """Seconds at which another track's first packet belongs: by the clock if both share one, else by its arrival."""
+        by_arrival = self._out_s + arrival - self._last_arrival
+        if pts is None:
+            return by_arrival
+        by_clock = pts / rate + self._offset / self._rate
+        return by_clock if abs(by_clock - by_arrival) < SYNC_S else by_arrival
+
+    def stamp(
+        self, pts: int | None, arrival: float, reorder: int | None, duration: int, peer: _TrackTimeline | None
+    ) -> Stamp | None:
         if duration > 0 and self._kind is Kind.AUDIO:
             self._frame = duration
         if reorder is not None:
             self._reorder = max(self._reorder, min(reorder, MAX_REORDER))
         out, moved = self._place(pts, arrival)
+        if peer is not None and peer._out_s - out / self._rate > BEHIND_S:
+            shift = round((peer._out_s + arrival - peer._last_arrival) * self._rate) - out
+            self._offset += shift
+            out, moved = out + shift, True
+            self._recent.clear()
+        self._out_s = out / self._rate
         if self._kind is Kind.AUDIO:
             return self._audio(out, moved)
         return self._video(out, moved)

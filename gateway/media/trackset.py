@@ -83,7 +83,8 @@ class TrackSet:
 
     def admits(self, frame: Frame) -> bool:
         """The frame belongs to the tracks that outputs know (audio not yet taken up, or of a new configuration, does not)."""
-        return any(track is frame.config or track == frame.config for track in self._tracks)
+        config = frame.config
+        return any(track is config or (track.codec is config.codec and track == config) for track in self._tracks)
 
     def _speaking(self, now: float) -> Tracks:
         tracks = [self._configs[Kind.VIDEO]] if Kind.VIDEO in self._configs else []

@@ -16,12 +16,23 @@ from gateway.media import aac
 from gateway.media.track import TrackConfig
 
 TRANSCODED = frozenset(
-    {"pcm_mulaw", "pcm_alaw", "adpcm_g726", "adpcm_g726le", "adpcm_g722", "pcm_s16be", "pcm_s16le", "mp3", "mp2"}
+    {
+        "pcm_mulaw",
+        "pcm_alaw",
+        "adpcm_g726",
+        "adpcm_g726le",
+        "adpcm_g722",
+        "pcm_s16be",
+        "pcm_s16le",
+        "mp3",
+        "mp2",
+    }
 )
-"""Decoder names, as libavcodec calls them, of the codecs that are transcoded."""
+"""Canonical libavcodec names of the codecs that are transcoded."""
 
 RATE_HZ = 16_000
 """Speech bandwidth: telephone audio (8 kHz) fits with room, and every AAC decoder takes it."""
+FRAME_S = aac.SAMPLES_PER_FRAME / RATE_HZ
 BIT_RATE = 32_000
 RESYNC_S = 0.12
 """Input further off its expected time than this (lost packets, a camera that pauses) moves the output's clock."""
@@ -30,14 +41,13 @@ RESYNC_S = 0.12
 class AacTranscoder:
     """Decodes packets of one audio stream and encodes them as AAC-LC, mono, 16 kHz."""
 
-    def __init__(self, decoder_name: str, rate: int, channels: int) -> None:
-        decoder = av.CodecContext.create(decoder_name, "r")
-        if not isinstance(decoder, AudioCodecContext):
-            raise TypeError(f"{decoder_name} is not an audio codec")
-        decoder.sample_rate = rate
-        # RTSP leaves the layout unspecified ("1 channels"), which libavformat and libavcodec refuse in places
-        decoder.layout = "mono" if channels <= 1 else "stereo"
+    def __init__(self, decoder: AudioCodecContext) -> None:
+        """`decoder` is the stream's own context: only it knows the width of a G.726 sample. Raises av.FFmpegError."""
+        # RTSP leaves the layout unspecified ("1 channels"), which the resampler cannot map
+        decoder.layout = "stereo" if decoder.channels == 2 else "mono"
         self._decoder = decoder
+        self.rate = decoder.sample_rate or 8000
+        """Of the decoded sound, Hz."""
         encoder = av.CodecContext.create("aac", "w")
         if not isinstance(encoder, AudioCodecContext):
             raise TypeError("aac is not an audio codec")
@@ -51,25 +61,33 @@ class AacTranscoder:
         self._start_s: float | None = None
         self._samples_in = 0
         self._frames_out = 0
+        self._last_s: float | None = None
         self.config: TrackConfig = aac.track_config(encoder.extradata or b"")
 
     def feed(self, data: bytes, at_s: float) -> Iterator[tuple[bytes, float]]:
-        """Decode one packet whose first sample belongs to `at_s` (seconds of the timeline); yields AAC frames and times."""
-        expected = None if self._start_s is None else self._start_s + self._samples_in / RATE_HZ
+        """Decode one packet whose first sample belongs to `at_s` (seconds of the timeline); yields AAC frames and times.
+
+        Raises av.FFmpegError for a damaged packet; the next one may be fed.
+        """
+        expected = None if self._start_s is None else self._start_s + self._samples_in / self.rate
         if expected is None:
             self._start_s = at_s
         elif abs(at_s - expected) > RESYNC_S:
             self._start_s = (self._start_s or 0.0) + at_s - expected
         for decoded in self._decoder.decode(av.Packet(data)):
             decoded.pts = None
-            self._samples_in += decoded.samples * RATE_HZ // decoded.sample_rate
+            self._samples_in += decoded.samples
             for block in self._resampler.resample(decoded):
                 block.pts = None
                 for packet in self._encoder.encode(block):
-                    yield bytes(packet), self._time_of_next()
+                    at_out_s = self._time_of_next()
+                    # a microphone whose clock runs fast is set back now and then: one frame is left out, none repeats a time
+                    if self._last_s is None or at_out_s - self._last_s > 0.9 * FRAME_S:
+                        self._last_s = at_out_s
+                        yield bytes(packet), at_out_s
 
     def _time_of_next(self) -> float:
         # the encoder's first frame holds only its priming samples
-        at = (self._start_s or 0.0) + (self._frames_out - 1) * aac.SAMPLES_PER_FRAME / RATE_HZ
+        at = (self._start_s or 0.0) + (self._frames_out - 1) * FRAME_S
         self._frames_out += 1
         return at

@@ -10,13 +10,24 @@ import av
 from av.container import InputContainer
 
 from gateway.media import canonical
+from gateway.media.aac import SAMPLES_PER_FRAME
 from gateway.media.capture_clock import CaptureClock
 from gateway.media.frame import Frame
 from gateway.media.timestamps import SessionTimeline
 from gateway.media.track import Codec, Kind, TrackConfig
 from gateway.media.transcode import TRANSCODED, AacTranscoder
 
-_NAMES = {"pcm_mulaw": "G.711 µ-law", "pcm_alaw": "G.711 A-law", "adpcm_g726": "G.726", "adpcm_g726le": "G.726"}
+_NAMES = {
+    "pcm_mulaw": "G.711 µ-law",
+    "pcm_alaw": "G.711 A-law",
+    "adpcm_g726": "G.726",
+    "adpcm_g726le": "G.726",
+    "adpcm_g722": "G.722",
+    "pcm_s16be": "uncompressed sound",
+    "pcm_s16le": "uncompressed sound",
+    "mp3": "MP3",
+    "mp2": "MP2",
+}
 OPUS_RATE_HZ = 48_000
 
 
@@ -72,13 +83,18 @@ class AudioPath:
         capture: CaptureClock,
     ) -> Iterator[Frame]:
         pts = None if packet.pts is None else round(packet.pts * self._time_base * self._rate)
-        stamp = session.stamp(Kind.AUDIO, self._rate, pts, now, duration=packet.duration or 0)
+        duration = round((packet.duration or 0) * self._time_base * self._rate)
+        stamp = session.stamp(Kind.AUDIO, self._rate, pts, now, duration=duration)
         if stamp is None:
             return
         config = transcoder.config
-        for payload, at_s in transcoder.feed(bytes(packet), stamp.pts / self._rate):
+        try:
+            encoded = list(transcoder.feed(bytes(packet), stamp.pts / self._rate))
+        except av.FFmpegError:
+            return  # a damaged packet costs its own sound, never the picture
+        for payload, at_s in encoded:
             dts = round(at_s * config.clock_rate)
-            yield Frame(config, dts, dts, 1024, True, False, capture.wall(at_s, wall), payload)
+            yield Frame(config, dts, dts, SAMPLES_PER_FRAME, True, False, capture.wall(at_s, wall), payload)
 
 
 def audio_path(container: InputContainer, session: SessionTimeline) -> AudioPath:
@@ -87,19 +103,21 @@ def audio_path(container: InputContainer, session: SessionTimeline) -> AudioPath
         return AudioPath.none("")
     stream = container.streams.audio[0]
     context = stream.codec_context
-    name = context.name if context is not None else ""
     if stream.time_base is None or context is None:
         return AudioPath.none("the audio codec is unknown and was dropped")
+    name = context.codec.canonical_name
     time_base = float(stream.time_base)
     if name in TRANSCODED:
-        rate = context.sample_rate or 8000
-        transcoder = AacTranscoder(name, rate, context.channels or 1)
-        note = f"{_NAMES.get(name, name)} transcoded to AAC"
-        return AudioPath(note, True, session, _transcoder=transcoder, _rate=rate, _time_base=time_base)
+        try:
+            transcoder = AacTranscoder(context)
+        except (av.FFmpegError, ValueError):
+            return AudioPath.none(f"{_NAMES[name]} in this form cannot be decoded and was dropped")
+        note = f"{_NAMES[name]} transcoded to AAC"
+        return AudioPath(note, True, session, _transcoder=transcoder, _rate=transcoder.rate, _time_base=time_base)
     if name == "aac":
         converter = canonical.Aac(bytes(context.extradata or b""))
         return AudioPath("", True, session, _converter=converter, _time_base=time_base)
-    if name in ("opus", "libopus"):
+    if name == "opus":
         return AudioPath("", True, session, _time_base=time_base, _opus=_opus_config(context.channels or 2))
     return AudioPath.none(f"audio codec {name} cannot be served and was dropped")
 

@@ -7,7 +7,7 @@ import pytest
 
 
 def make_clip(
-    codec: str, count: int, *, size: tuple[int, int] = (320, 180), gop: int = 10, bframes: int = 0
+    codec: str, count: int, *, size: tuple[int, int] = (320, 180), gop: int = 10, bframes: int = 0, sps_id: int = 0
 ) -> list[av.Packet]:
     """`count` encoded pictures in Annex B form, parameter sets in-band at each keyframe."""
     context = av.CodecContext.create(codec, "w")
@@ -19,7 +19,7 @@ def make_clip(
     context.max_b_frames = bframes
     context.options = {"preset": "ultrafast", **({} if bframes else {"tune": "zerolatency"})}
     if codec == "libx264":
-        context.options |= {"x264-params": f"scenecut=0:b-adapt=0:bframes={bframes}"}
+        context.options |= {"x264-params": f"scenecut=0:b-adapt=0:bframes={bframes}:sps-id={sps_id}"}
     else:
         context.options |= {"x265-params": "log-level=none:scenecut=0:pools=1:repeat-headers=1:bframes=0"}
     packets = []

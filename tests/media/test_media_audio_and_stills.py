@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from itertools import pairwise
 
 import av
 import pytest
@@ -27,8 +28,15 @@ def mulaw_packets(seconds):
     return packets
 
 
+def mulaw_decoder():
+    """As libavformat opens it: the channel layout is unspecified."""
+    decoder = av.CodecContext.create("pcm_mulaw", "r")
+    decoder.sample_rate = 8000
+    return decoder
+
+
 def test_g711_becomes_aac_of_the_same_length_and_decodes():
-    transcoder = AacTranscoder("pcm_mulaw", 8000, 1)
+    transcoder = AacTranscoder(mulaw_decoder())
     out = [aac for n, data in enumerate(mulaw_packets(2.0)) for aac in transcoder.feed(data, 5.0 + n * 0.02)]
     times = [at for _, at in out]
     assert times[1] == pytest.approx(5.0, abs=0.001)
@@ -44,11 +52,28 @@ def test_g711_becomes_aac_of_the_same_length_and_decodes():
 
 
 def test_audio_gap_moves_the_clock_instead_of_sliding_against_the_picture():
-    transcoder = AacTranscoder("pcm_mulaw", 8000, 1)
+    transcoder = AacTranscoder(mulaw_decoder())
     packets = mulaw_packets(1.0)
     times = [at for n, data in enumerate(packets[:25]) for _, at in transcoder.feed(data, n * 0.02)]
     later = [at for n, data in enumerate(packets[25:]) for _, at in transcoder.feed(data, 3.5 + n * 0.02)]
     assert later[-1] - times[-1] > 2.9
+
+
+@pytest.mark.parametrize("speed", [1.005, 0.995, 1.0005])
+def test_microphone_whose_clock_runs_off_never_repeats_a_time(speed):
+    transcoder = AacTranscoder(mulaw_decoder())
+    packets = mulaw_packets(1.0)
+    times = [at for n in range(3000) for _, at in transcoder.feed(packets[n % 50], n * 0.02 / speed)]
+    assert min(b - a for a, b in pairwise(times)) > 0.9 * 1024 / RATE_HZ
+    assert times[-1] == pytest.approx(3000 * 0.02 / speed, abs=0.45)
+
+
+def test_damaged_sound_raises_and_the_next_packet_is_fine():
+    decoder = av.CodecContext.create("mp3", "r")
+    decoder.sample_rate = 44100
+    transcoder = AacTranscoder(decoder)
+    with pytest.raises(av.FFmpegError):
+        list(transcoder.feed(b"\x00" * 400, 0.0))
 
 
 @pytest.mark.parametrize("codec", ["h264_packets", "h265_packets"])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from gateway.errors import CodecUnsupported
 from gateway.media import annexb, canonical, h264, h265
 from gateway.media.aac import audio_specific_config
+from gateway.media.joiner import Joiner, Packet
 from gateway.media.track import Codec
 
 
@@ -93,6 +94,38 @@ def test_aac_without_any_configuration_is_silent_not_fatal():
 def test_av1_over_rtsp_is_refused_with_its_name():
     with pytest.raises(CodecUnsupported, match="av1"):
         canonical.video(Codec.AV1, b"")
+
+
+def test_resolution_change_under_another_sps_id_leaves_nothing_of_the_old_one(encode):
+    converter = canonical.H264()
+    convert(converter, encode("libx264", 2))
+    unit = converter.take(bytes(encode("libx264", 1, size=(640, 480), sps_id=1)[0]), True)
+    assert (unit.config.width, unit.config.height) == (640, 480)
+    assert len(h264.parameter_sets(unit.config.extradata)[0]) == 1
+
+
+HEADERS = [b"\x67", b"\x68", b"\x65", b"\x41", b"\x40\x01", b"\x42\x01", b"\x44\x01", b"\x26\x01"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(HEADERS), st.binary(max_size=60)), max_size=8))
+def test_garbage_behind_valid_headers_never_raises(units):
+    data = b"".join(b"\0\0\1" + head + body for head, body in units)
+    for converter in (canonical.H264(), canonical.H265()):
+        converter.take(data, True)
+        converter.take(data, False)
+
+
+def test_whole_pictures_pass_through_the_joiner_without_delay():
+    joiner = Joiner()
+    packets = [Packet(n * 3600 if n else None, b"x", n == 0) for n in range(5)]
+    assert [joiner.push(packet) for packet in packets] == packets
+
+
+def test_picture_in_two_packets_is_joined_from_the_second_one_on():
+    joiner = Joiner()
+    halves = [Packet(n // 2 * 3600, bytes([n]), n == 0) for n in range(10)]
+    out = [packet for half in halves if (packet := joiner.push(half)) is not None]
+    assert [packet.data for packet in out] == [b"\0", b"\1", b"\2\3", b"\4\5", b"\6\7"]
 
 
 @given(st.binary(max_size=300), st.booleans())

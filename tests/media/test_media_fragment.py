@@ -74,6 +74,15 @@ def test_a_single_frame_keeps_its_times() -> None:
     assert (track_id, decode_time, samples) == (1, 7200, [(b"frame", 3600, 3600, True)])
 
 
+def test_a_track_without_samples_says_that_it_is_empty() -> None:
+    (_, moof), (_, mdat) = boxes(fragment(1, [TrackRun(1, 7200, ())]))
+    inner = dict(boxes(dict(boxes(moof))["traf"]))
+    assert struct.unpack(">II", inner["tfhd"]) == (0x030000, 1)
+    assert struct.unpack(">IQ", inner["tfdt"]) == (1 << 24, 7200)
+    assert "trun" not in inner
+    assert mdat == b""
+
+
 def test_a_frame_without_duration_still_lasts_a_tick() -> None:
     frame = Frame(CONFIG, 0, 0, 0, False, False, 0.0, b"x")
     assert frame_run(1, frame).samples[0].duration == 1
@@ -83,7 +92,7 @@ def test_a_frame_without_duration_still_lasts_a_tick() -> None:
     "runs",
     [
         [],
-        [TrackRun(1, 0, ())],
+        [TrackRun(1, -1, ())],
         [TrackRun(1, -1, (Sample(b"", 1, 0, True),))],
         [TrackRun(1, 0, (Sample(b"", 2**32, 0, True),))],
         [TrackRun(1, 0, (Sample(b"", 1, 2**31, True),))],

@@ -96,6 +96,43 @@ def test_wifi_outage_of_three_seconds_is_not_a_jump():
     assert not burst.discontinuity
 
 
+def both(session, start, seconds, *, audio_from, audio_zero=0):
+    """Play 25 fps video and 50 audio packets/s; the audio clock starts at `audio_zero` when it first speaks."""
+    video = audio = None
+    for n in range(int(seconds * 25)):
+        now = start + n * 0.04
+        video = session.stamp(Kind.VIDEO, RATE, n * 3600, now)
+        if n * 0.04 >= audio_from:
+            for half in (0, 1):
+                ticks = round(((n * 0.04 - audio_from) + half * 0.02) * 8000) + audio_zero
+                audio = session.stamp(Kind.AUDIO, 8000, ticks, now + half * 0.02, duration=160)
+    return video.pts / RATE, audio.pts / 8000
+
+
+def test_microphone_that_speaks_up_late_joins_the_picture():
+    video_s, audio_s = both(Timeline().open(0.0), 0.0, 40, audio_from=28)
+    assert abs(video_s - audio_s) < 0.1
+
+
+def test_tracks_with_a_common_clock_keep_their_exact_offset():
+    session = Timeline().open(0.0)
+    first = session.stamp(Kind.VIDEO, RATE, 0, 0.0)
+    sound = session.stamp(Kind.AUDIO, 8000, 3200, 0.7, duration=160)
+    assert round(sound.pts / 8000 - first.pts / RATE, 6) == 0.4
+
+
+def test_audio_clock_that_stood_still_during_silence_rejoins_the_picture():
+    session = Timeline().open(0.0)
+    both(session, 0.0, 10, audio_from=0)
+    for n in range(250, 1000):
+        video = session.stamp(Kind.VIDEO, RATE, n * 3600, n * 0.04)
+    for n in range(100):
+        audio = session.stamp(Kind.AUDIO, 8000, 80_000 + n * 160, 40 + n * 0.02, duration=160)
+        if n % 2 == 0:
+            video = session.stamp(Kind.VIDEO, RATE, (1000 + n // 2) * 3600, 40 + n * 0.02)
+    assert abs(video.pts / RATE - audio.pts / 8000) < 0.2
+
+
 @given(
     st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40)), min_size=1, max_size=60),
     st.sampled_from([0, 1, 2, None]),

@@ -1,0 +1,201 @@
+"""One stream on its way to HLS clients: its window, who waits for it, its rendered playlists. Event loop only.
+
+Everything rendered is kept until the window changes: 500 viewers of a camera cost one rendering and one compression per part.
+A channel nobody watches renders nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import logging
+from collections.abc import Callable
+
+from gateway.hls.cutter import Pace
+from gateway.hls.playlist import MediaPlaylist, media_playlist, multivariant_playlist
+from gateway.hls.viewers import Viewers
+from gateway.hls.window import Window
+from gateway.media.demand import Hold
+from gateway.media.stream import Stream
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 15.0
+"""An on-demand stream is kept this long after the last request: a player that reconnects or a page that reloads finds it."""
+IDLE_KIND = "hls-idle"
+"""Kind of the claim that bridges it; not a viewer."""
+GZIP_LEVEL = 4
+"""A 5 kB playlist shrinks to a tenth in 60 microseconds; higher levels gain nothing on text this regular."""
+MAX_VARIANTS = 256
+"""Rendered playlists kept per change, one for each query that clients carry (tokens)."""
+_SUFFIX = "\0"
+"""Stands for the query in the rendered text; occurs in no playlist."""
+
+
+class Text:
+    """A rendered playlist, compressed when first asked for."""
+
+    __slots__ = ("_gzip", "plain")
+
+    def __init__(self, text: str) -> None:
+        self.plain = text.encode()
+        self._gzip: bytes | None = None
+
+    @property
+    def gzip(self) -> bytes:
+        """The same, compressed."""
+        if self._gzip is None:
+            self._gzip = gzip.compress(self.plain, GZIP_LEVEL, mtime=0)
+        return self._gzip
+
+
+class Channel:
+    """A stream id's window for the life of the process, whichever `Stream` object carries it now."""
+
+    def __init__(
+        self, stream: Stream, pace: Pace, window_s: float, *, first_number: int, monotonic: Callable[[], float]
+    ) -> None:
+        self.stream = stream
+        self.window = Window(pace, window_s, first_number=first_number, changed=self._wake)
+        self.viewers = Viewers(stream.demand, monotonic)
+        self.attached = False
+        self.closed = False
+        self._monotonic = monotonic
+        self._idle_hold: Hold | None = None
+        self._used_at = monotonic()
+        self._pulse = asyncio.Event()
+        self._rendered: dict[str, Text] = {}
+        self._template = ""
+        self._rendered_version = -1
+        self._joined: tuple[int, bytes] = (-1, b"")
+
+    def attach(self) -> None:
+        """Start (or go on) cutting the stream."""
+        if not self.attached and not self.closed:
+            self.attached = True
+            self.window.cutter.hint(self.stream.meter.keyframe_interval)
+            self.stream.subscribe(self.window)
+
+    def detach(self) -> None:
+        """Leave the stream and free the memory; the numbers are kept."""
+        if self.attached:
+            self.attached = False
+            self.stream.unsubscribe(self.window)
+            self.window.park()
+        if self._idle_hold is not None:
+            hold, self._idle_hold = self._idle_hold, None
+            hold.release()
+
+    def rebind(self, stream: Stream) -> None:
+        """The camera was configured anew: same id, another `Stream`."""
+        attached = self.attached
+        self.detach()
+        self.viewers.clear()
+        self.stream = stream
+        self.viewers = Viewers(stream.demand, self._monotonic)
+        if attached:
+            self.attach()
+
+    def use(self, *, on_demand: bool) -> None:
+        """A client asks for a playlist: keep the stream for it."""
+        self._used_at = self._monotonic()
+        if on_demand and self._idle_hold is None:
+            self._idle_hold = self.stream.demand.hold(IDLE_KIND)
+        self.attach()
+
+    def touch(self) -> None:
+        """A client was answered."""
+        self._used_at = self._monotonic()
+
+    def sweep(self, *, on_demand: bool) -> None:
+        """Count the viewers, and leave an on-demand stream nobody has asked for lately. Called about once a second."""
+        self.viewers.sweep()
+        if not on_demand:
+            if self._idle_hold is not None:
+                hold, self._idle_hold = self._idle_hold, None
+                hold.release()
+        elif self.attached and not self.viewers and self._monotonic() - self._used_at >= IDLE_S:
+            log.info("stream %s: hls: nobody has watched for %.0f s, on-demand stream released", self.stream.id, IDLE_S)
+            self.detach()
+
+    def close(self) -> None:
+        """Wake everyone who waits, for good."""
+        self.closed = True
+        self.detach()
+        self.viewers.clear()
+        self._wake()
+
+    async def wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until `condition()` holds, checked at every change. False after `timeout_s` or when the channel closes."""
+        if condition():
+            return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self.closed:
+                    await self._pulse.wait()
+                    if not self.closed and condition():
+                        return True
+        except TimeoutError:
+            return condition()
+        return False
+
+    def media(self, suffix: str) -> Text:
+        """The media playlist as it is now. From here on its promises hold."""
+        window = self.window
+        window.cutter.seal()
+        self._refresh()
+        text = self._rendered.get(suffix)
+        if text is None:
+            if not self._template:
+                self._template = media_playlist(
+                    MediaPlaylist(
+                        base=f"{window.run_id}/",
+                        target_duration=window.cutter.target_duration,
+                        part_target_us=window.cutter.part_target_us,
+                        media_sequence=window.media_sequence,
+                        discontinuity_sequence=window.discontinuity_sequence,
+                        segments=window.segments,
+                        next_part=window.next_part,
+                    ),
+                    _SUFFIX,
+                )
+            if len(self._rendered) >= MAX_VARIANTS:
+                self._rendered.clear()
+            text = self._rendered[suffix] = Text(self._template.replace(_SUFFIX, suffix))
+        return text
+
+    def multivariant(self, suffix: str) -> Text:
+        """The multivariant playlist as it is now."""
+        window = self.window
+        window.cutter.seal()
+        peak, average = window.bit_rates()
+        interval = window.cutter.frame_interval_s
+        return Text(
+            multivariant_playlist(
+                window.tracks,
+                peak=peak,
+                average=average,
+                frame_rate=1 / interval if interval else 0.0,
+                independent=window.independent,
+                suffix=suffix,
+            )
+        )
+
+    def segment_payload(self, msn: int) -> bytes | None:
+        """A complete segment; None if there is none of that number. The last one joined is kept."""
+        segment = self.window.segment(msn)
+        if segment is None or not segment.complete:
+            return None
+        if self._joined[0] != msn:
+            self._joined = (msn, segment.payload())
+        return self._joined[1]
+
+    def _refresh(self) -> None:
+        if self._rendered_version != self.window.version:
+            self._rendered_version = self.window.version
+            self._rendered.clear()
+            self._template = ""
+
+    def _wake(self) -> None:
+        pulse, self._pulse = self._pulse, asyncio.Event()
+        pulse.set()

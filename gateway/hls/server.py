@@ -1,0 +1,276 @@
+"""The HLS routes: `/hls/<stream>/...` for `gateway.http`. Event loop only; a handler is cancelled when its client goes.
+
+    /hls/<stream>/index.m3u8                multivariant playlist (what users are given)
+    /hls/<stream>/live.m3u8                 media playlist, with blocking reload
+    /hls/<stream>/<run>/init-N.mp4          initialisation segment
+    /hls/<stream>/<run>/sM.m4s, sM.pN.m4s   segment, part (a hinted part is held until it exists)
+
+Authentication is done before: a request that arrives here may see the stream. A query (`?token=`, `?user=&pass=`) is carried to
+every URI of a playlist, because players do not do that by themselves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
+
+from gateway.hls import delivery
+from gateway.hls.channel import Channel, Text
+from gateway.hls.cutter import Pace
+from gateway.hls.delivery import BadDirective, Verdict
+from gateway.http.messages import Request, Response
+from gateway.media.stream import Stream
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/hls/"
+START_WAIT_S = 10.0
+"""How long a playlist request waits for a stream that is just starting; players give up after 10 to 20 s."""
+RETRY_AFTER_S = 2
+BLOCK_TARGETS = 3
+"""A blocked request gets 503 after this many target durations (6.2.5.2)."""
+MEDIA_MAX_AGE_TARGETS = 6
+MEDIA_MAX_AGE_MIN_S = 60
+"""Cache lifetime of media: six target durations (App. B.1), a minute at least. The names are never used twice."""
+SWEEP_S = 1.0
+MAX_QUERY_CHARS = 2048
+"""The query is repeated on every line of the playlist."""
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+MEDIA_TYPE = "video/mp4"
+_TEXT_TYPE = "text/plain; charset=utf-8"
+
+_CORS = (
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "content-length, etag, retry-after"),
+)
+_PREFLIGHT = (
+    *_CORS,
+    ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+    ("access-control-allow-headers", "authorization, range, if-none-match"),
+    ("access-control-max-age", "86400"),
+)
+_METHODS = ("GET", "HEAD")
+_MEDIA_NAME = re.compile(r"s(?P<msn>\d{1,18})(?:\.p(?P<part>\d{1,9}))?\.m4s|init-(?P<map>\d{1,9})\.mp4", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class HlsSettings:
+    """The `hls` section of the configuration, in seconds."""
+
+    part_s: float = 0.2
+    segment_s: float = 2.0
+    window_s: float = 12.0
+
+
+class HlsService:
+    """LL-HLS for all streams. `resolve` finds a stream by id, `always` tells which are cut whether or not anyone watches."""
+
+    def __init__(
+        self,
+        resolve: Callable[[str], Stream | None],
+        settings: HlsSettings,
+        always: Callable[[Stream], bool],
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._resolve = resolve
+        self._settings = settings
+        self._always = always
+        self._monotonic = monotonic
+        self._wall = wall
+        self._channels: dict[str, Channel] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._closed = False
+
+    def attach(self, stream: Stream) -> None:
+        """A stream was configured. If it is one to be cut always, that begins now."""
+        channel = self._channel(stream)
+        if self._always(stream):
+            channel.attach()
+
+    def detach(self, stream_id: str) -> None:
+        """A stream was removed: its requests end, its memory is freed."""
+        channel = self._channels.pop(stream_id, None)
+        if channel is not None:
+            channel.close()
+
+    async def close(self) -> None:
+        """End all blocked requests (503) and leave all streams."""
+        self._closed = True
+        for channel in self._channels.values():
+            channel.close()
+        if self._sweeper is not None:
+            sweeper, self._sweeper = self._sweeper, None
+            sweeper.cancel()
+            await asyncio.gather(sweeper, return_exceptions=True)
+
+    def sweep(self) -> None:
+        """Count viewers and let go of on-demand streams nobody watches; runs by itself once a second."""
+        for channel in self._channels.values():
+            channel.sweep(on_demand=not self._always(channel.stream))
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request below `/hls/`. Never raises for what a client sent."""
+        if request.method == "OPTIONS":
+            return Response(204, b"", _PREFLIGHT)
+        if request.method not in _METHODS:
+            return _error(405, "only GET, HEAD and OPTIONS", ("allow", "GET, HEAD, OPTIONS"))
+        response = await self._answer(request)
+        if request.method == "HEAD" and isinstance(response.body, bytes):
+            length = ("content-length", str(len(response.body)))
+            response = replace(response, body=b"", headers=(*response.headers, length))
+        return response
+
+    async def _answer(self, request: Request) -> Response:
+        stream_id, _, rest = request.path.removeprefix(PREFIX).partition("/")
+        stream = self._resolve(stream_id) if request.path.startswith(PREFIX) else None
+        if stream is None:
+            return _error(404, "no such stream")
+        if self._closed:
+            return _closing()
+        if len(request.query) > MAX_QUERY_CHARS:
+            return _error(400, "the query is too long")
+        channel = self._channel(stream)
+        suffix = _suffix(request.query)
+        viewer = (request.client, request.headers.get("user-agent", ""), suffix)
+        if rest in ("index.m3u8", "live.m3u8"):
+            on_demand = not self._always(stream)
+            with channel.viewers.present(viewer):
+                channel.use(on_demand=on_demand)
+                try:
+                    return await self._playlist(request, channel, rest, suffix)
+                finally:
+                    channel.touch()
+        run, _, name = rest.partition("/")
+        match = _MEDIA_NAME.fullmatch(name)
+        if match is None or run != channel.window.run_id or not channel.attached:
+            return _error(404, "no such file")
+        with channel.viewers.present(viewer):
+            try:
+                return await self._media(request, channel, match)
+            finally:
+                channel.touch()
+
+    async def _playlist(self, request: Request, channel: Channel, name: str, suffix: str) -> Response:
+        window = channel.window
+        try:
+            directives = delivery.parse(request.parameters()) if name == "live.m3u8" else delivery.Directives()
+        except BadDirective as error:
+            return _error(400, str(error))
+        await channel.wait(lambda: window.ready or bool(window.refusal), START_WAIT_S)
+        if not window.ready:
+            return _late(channel, window.refusal or "the stream has not begun yet")
+        if name == "index.m3u8":
+            return _playlist_response(request, channel.multivariant(suffix))
+
+        def verdict() -> Verdict:
+            return delivery.judge(directives, window.position, window.cutter.part_target_us / 1e6)
+
+        if verdict() is Verdict.REFUSE:
+            return _error(400, f"the playlist ends at {window.position.last_msn}")
+        # Promises hold from here on: the waiting time rests on TARGETDURATION.
+        window.cutter.seal()
+        limit_s = BLOCK_TARGETS * window.cutter.target_duration
+        if not await channel.wait(lambda: window.ready and verdict() is Verdict.ANSWER, limit_s):
+            return _late(channel, "no new picture in time")
+        return _playlist_response(request, channel.media(suffix))
+
+    async def _media(self, request: Request, channel: Channel, match: re.Match[str]) -> Response:
+        window = channel.window
+        body: bytes | None
+        if match["map"] is not None:
+            body = window.map(int(match["map"]))
+        elif match["part"] is None:
+            body = channel.segment_payload(int(match["msn"]))
+        else:
+            msn, index = int(match["msn"]), int(match["part"])
+            if (msn, index) == window.next_part:
+                limit_s = BLOCK_TARGETS * window.cutter.target_duration
+                if not await channel.wait(lambda: window.next_part != (msn, index), limit_s):
+                    return _late(channel, "the part has not come in time")
+            segment = window.segment(msn)
+            part = segment.parts[index] if segment is not None and index < len(segment.parts) else None
+            body = part.payload if part is not None else None
+        if body is None:
+            return _error(404, "no such file")
+        etag = f'"{window.run_id}-{match[0]}"'
+        max_age_s = max(MEDIA_MAX_AGE_MIN_S, MEDIA_MAX_AGE_TARGETS * window.cutter.target_duration)
+        headers = (*_CORS, ("cache-control", f"max-age={max_age_s}, immutable"), ("etag", etag))
+        if _etag_matches(request.headers.get("if-none-match", ""), etag):
+            return Response(304, b"", headers)
+        return Response(200, body, (("content-type", MEDIA_TYPE), *headers))
+
+    def _channel(self, stream: Stream) -> Channel:
+        channel = self._channels.get(stream.id)
+        if channel is None:
+            settings = self._settings
+            pace = Pace(settings.part_s, settings.segment_s)
+            channel = Channel(
+                stream, pace, settings.window_s, first_number=int(self._wall()), monotonic=self._monotonic
+            )
+            self._channels[stream.id] = channel
+        elif channel.stream is not stream:
+            channel.rebind(stream)
+        if self._sweeper is None and not self._closed:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="hls-sweeper")
+        return channel
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                self.sweep()
+            except Exception:
+                log.exception("hls: counting viewers failed")
+
+
+def _suffix(query: str) -> str:
+    """The query for child URIs: what the client sent, encoded anew (a quote would end the attribute), without directives."""
+    kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if not name.startswith("_HLS_")]
+    return f"?{urlencode(kept)}" if kept else ""
+
+
+def _playlist_response(request: Request, text: Text) -> Response:
+    headers = (*_CORS, ("content-type", PLAYLIST_TYPE), ("cache-control", "no-cache"), ("vary", "accept-encoding"))
+    if _accepts_gzip(request.headers.get("accept-encoding", "")):
+        return Response(200, text.gzip, (*headers, ("content-encoding", "gzip")))
+    return Response(200, text.plain, headers)
+
+
+def _accepts_gzip(header: str) -> bool:
+    for item in header.lower().split(","):
+        name, _, parameters = item.partition(";")
+        if name.strip() == "gzip":
+            return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", parameters) is None
+    return False
+
+
+def _etag_matches(header: str, etag: str) -> bool:
+    return any(item.strip().removeprefix("W/") in (etag, "*") for item in header.split(",")) if header else False
+
+
+def _error(status: int, text: str, *headers: tuple[str, str]) -> Response:
+    fixed = (("content-type", _TEXT_TYPE), ("cache-control", "no-store"))
+    return Response(status, f"{text}\n".encode(), (*_CORS, *fixed, *headers))
+
+
+def _unavailable(text: str) -> Response:
+    return _error(503, text, ("retry-after", str(RETRY_AFTER_S)))
+
+
+def _late(channel: Channel, otherwise: str) -> Response:
+    """503 with the reason: the stream closes, or its source says why there is no picture."""
+    if channel.closed:
+        return _closing()
+    return _unavailable(f"{channel.stream.id}: {channel.stream.status.reason or otherwise}")
+
+
+def _closing() -> Response:
+    return _unavailable("the gateway is stopping")

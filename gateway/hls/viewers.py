@@ -1,0 +1,68 @@
+"""Counts the viewers of a stream. HLS has no sessions: whoever fetched within the last seconds is watching. Event loop only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from gateway.media.demand import Demand, Hold
+
+VIEWER_S = 10.0
+"""A player asks at least once per part while it plays and every target duration while it stalls."""
+MAX_VIEWERS = 4096
+"""More distinct clients than any box can serve: beyond this they are not told apart."""
+
+KIND = "hls"
+"""Kind of the claims on `Demand`."""
+
+Key = Sequence[str]
+"""Address, User-Agent and query token of a client."""
+
+
+class _Viewer:
+    __slots__ = ("hold", "requests", "seen")
+
+    def __init__(self, hold: Hold) -> None:
+        self.hold = hold
+        self.requests = 0
+        self.seen = 0.0
+
+
+class Viewers:
+    """Clients of one stream, each holding one claim on its demand."""
+
+    def __init__(self, demand: Demand, monotonic: Callable[[], float]) -> None:
+        self._demand = demand
+        self._monotonic = monotonic
+        self._viewers: dict[tuple[str, ...], _Viewer] = {}
+
+    def __len__(self) -> int:
+        return len(self._viewers)
+
+    @contextmanager
+    def present(self, key: Key) -> Iterator[None]:
+        """The client is here while its request lasts, and for `VIEWER_S` after."""
+        name = tuple(key) if tuple(key) in self._viewers or len(self._viewers) < MAX_VIEWERS else ()
+        viewer = self._viewers.get(name)
+        if viewer is None:
+            viewer = self._viewers[name] = _Viewer(self._demand.hold(KIND))
+        viewer.requests += 1
+        try:
+            yield
+        finally:
+            viewer.requests -= 1
+            viewer.seen = self._monotonic()
+
+    def sweep(self) -> None:
+        """Let go of the clients that have left."""
+        oldest = self._monotonic() - VIEWER_S
+        for name, viewer in list(self._viewers.items()):
+            if viewer.requests == 0 and viewer.seen < oldest:
+                del self._viewers[name]
+                viewer.hold.release()
+
+    def clear(self) -> None:
+        """Let go of all."""
+        for viewer in self._viewers.values():
+            viewer.hold.release()
+        self._viewers.clear()

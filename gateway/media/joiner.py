@@ -1,0 +1,47 @@
+"""Joins packets that are one picture.
+
+Some cameras' pictures come out of libavformat in several packets with one presentation time (field-coded video, slices without
+a marker bit). As samples of their own they would be half pictures, which browsers refuse. Waiting for the next packet to see
+whether the picture is complete costs a frame of delay, so it is only done once a stream has shown that it needs it.
+Pure; called by reader threads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """What the demuxer gave: presentation time in ticks (None if it had none), data in Annex B form, keyframe flag."""
+
+    pts: int | None
+    data: bytes
+    keyframe: bool
+
+
+class Joiner:
+    """Passes packets through until two share a picture; from then on holds each back until the next one comes."""
+
+    def __init__(self) -> None:
+        self._last_pts: int | None = None
+        self._started = False
+        self._held: Packet | None = None
+        self.joining = False
+        """This stream's pictures come in pieces."""
+
+    def push(self, packet: Packet) -> Packet | None:
+        """Take the next packet; the packet that is complete now, if one is."""
+        same = self._started and packet.pts in (None, self._last_pts)
+        self._started = True
+        if packet.pts is not None:
+            self._last_pts = packet.pts
+        if not self.joining:
+            if not same:
+                return packet
+            self.joining = True  # the picture it belongs to has gone out already: this one is damaged, the next is whole
+        held, self._held = self._held, packet
+        if same and held is not None:
+            self._held = Packet(held.pts, held.data + packet.data, held.keyframe or packet.keyframe)
+            return None
+        return held
