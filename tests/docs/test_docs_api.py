@@ -1,0 +1,107 @@
+"""The JSON in docs/api.md against what the code makes, and the links between the pages."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from gateway.media.state import State, Status
+from gateway.simulator.control import FAULTS
+from gateway.web.errors import CODES
+from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.view_json import camera_json, discovered_json
+
+ROOT = Path(__file__).parents[2]
+_LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
+
+
+def _stream(stream_id: str) -> StreamView:
+    return StreamView(
+        id=stream_id,
+        codec="h264",
+        codecs="avc1.64001F",
+        width=1280,
+        height=720,
+        fps=25.0,
+        audio=None,
+        audio_note="",
+        bitrate=2e6,
+        keyframe_interval=2.0,
+        viewers={},
+        status=Status(State.LIVE, since=1.0),
+        on_demand=False,
+    )
+
+
+def _camera() -> dict[str, Any]:
+    view = CameraView(
+        id="front-door",
+        name="Front door",
+        status=Status(State.LIVE, since=1.0),
+        streams=(_stream("front-door"), _stream("front-door.sub")),
+        urls=dict.fromkeys(("hls", "rtmp", "hls_sub", "rtmp_sub", "snapshot"), "x"),
+        source="192.168.10.215",
+        picture_at=1.0,
+    )
+    return camera_json(view, "HOST", with_source=True)
+
+
+def _examples(pages: dict[str, Any], page: str) -> list[Any]:
+    return [json.loads(block) for block in pages[page].blocks("json")]
+
+
+def _shape(value: Any) -> Any:
+    """Keys in their order, without the values."""
+    if isinstance(value, dict):
+        return {key: _shape(inner) for key, inner in value.items()}
+    return [_shape(inner) for inner in value] if isinstance(value, list) else None
+
+
+def test_the_camera_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]) -> None:
+    documented = next(one for one in _examples(pages, "docs/api.md") if "streams" in one)
+    made = _camera()
+    assert _shape(documented) == _shape(made)
+    assert list(documented) == list(made)
+
+
+def test_the_device_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]) -> None:
+    documented = next(one for one in _examples(pages, "docs/api.md") if "devices" in one)["devices"][0]
+    device = DiscoveredView("e", "a", (), "n", "h", 1.0, 2.0, None)
+    assert list(documented) == list(discovered_json(device))
+
+
+def test_states_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    documented = [row[0].strip("`") for row in pages["docs/api.md"].rows("`state`")]
+    assert documented == [state.value for state in State]
+
+
+def test_statuses_have_the_codes_of_the_code(pages: dict[str, Any]) -> None:
+    rows = [row for row in pages["docs/api.md"].rows("Status") if len(row) == 3]
+    assert len(rows) >= 6
+    for status, codes, _ in rows:
+        assert codes.split(",")[0].strip("`") == CODES[int(status)]
+
+
+def test_the_answer_of_the_simulators_control(pages: dict[str, Any]) -> None:
+    answer = _examples(pages, "docs/simulator.md")[0]
+    assert {"freeze", "jump", "login", "power"} <= set(FAULTS) & set(answer)
+
+
+def test_links_lead_somewhere(pages: dict[str, Any]) -> None:
+    broken = []
+    for page in pages.values():
+        for target, anchor in _LINK.findall(page.prose()):
+            file = (ROOT / page.name).parent / target if target else ROOT / page.name
+            if not file.is_file():
+                broken.append(f"{page.name}: {target}")
+            elif anchor and anchor not in _anchors(file):
+                broken.append(f"{page.name}: {target}#{anchor}")
+    assert not broken
+
+
+def _anchors(file: Path) -> set[str]:
+    """Anchors as code hosts make them."""
+    headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
