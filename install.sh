@@ -272,7 +272,7 @@ prepare() {
     take_turns
     make_log
     install_packages
-    install_player || warn "hls.js is not installed, so the wall cannot fall back to HLS. $PLAYER_CURE"
+    install_player || warn "hls.js is not installed, so the wall shows still pictures only. $PLAYER_CURE"
     end_turn
 }
 
@@ -295,7 +295,7 @@ install_packages() {
 
 # --- hls.js ------------------------------------------------------------------
 
-# Copies the player out of the npm package. Not fatal: the wall's own transport does not need it.
+# Copies the player out of the npm package. Not fatal: without it the wall shows still pictures.
 install_player() {
     local wanted folder
     PLAYER_CURE="Check that the npm registry can be reached, then run install.sh again."

@@ -142,7 +142,7 @@ class Channel:
     def media(self, suffix: str) -> Text:
         """The media playlist as it is now. From here on its promises hold."""
         window = self.window
-        window.cutter.seal()
+        window.seen()
         self._refresh()
         text = self._rendered.get(suffix)
         if text is None:

@@ -91,6 +91,7 @@ class Window:
         self._listed_us = 0
         self._longest_us = 0
         self._size = 0
+        self._seen_us: int | None = None
         self._pdt: tuple[float, int] | None = None
 
     # -- Subscriber
@@ -106,6 +107,11 @@ class Window:
             self._apply(cuts)
 
     # -- what clients see
+
+    def seen(self) -> None:
+        """A client is given the playlist as it is now: what it promises and names must hold."""
+        self.cutter.seal()
+        self._seen_us = self._now_us
 
     @property
     def ready(self) -> bool:
@@ -256,7 +262,10 @@ class Window:
         self.media_sequence = segment.msn + 1
         if segment.discontinuity:
             self.discontinuity_sequence += 1
-        self._retired.append((segment, self._now_us + segment.duration_us + self._longest_us))
+        listed_for_us = self._listed_us + segment.duration_us
+        known = self._seen_us is not None and self._now_us - self._seen_us <= listed_for_us
+        # Nobody can ask for a segment that no served playlist has named: a camera without viewers holds half the memory.
+        self._retired.append((segment, self._now_us + segment.duration_us + self._longest_us if known else 0))
 
     def _drop(self) -> None:
         segment, _ = self._retired.popleft()

@@ -169,13 +169,22 @@ def test_program_date_follows_a_clock_that_was_set() -> None:
 
 def test_removed_segments_stay_fetchable_for_as_long_as_the_draft_demands() -> None:
     window = make()
-    feed(window, camera(100))
+    for frame in camera(100):
+        window.on_frame(frame)
+        window.seen()
     listed = sum(segment.duration_us for segment in window.segments if segment.complete) / 1e6
     gone = window.media_sequence - 1
     kept = [msn for msn in range(FIRST, window.media_sequence) if window.segment(msn) is not None]
     assert kept[-1] == gone
     assert 2 * len(kept) >= listed
     assert window.segment(kept[0] - 1) is None
+
+
+def test_segments_that_no_client_was_told_of_are_not_kept() -> None:
+    window = make()
+    feed(window, camera(100))
+    assert window.segment(window.media_sequence) is not None
+    assert window.segment(window.media_sequence - 1) is None
 
 
 def test_memory_is_bounded_even_by_a_camera_gone_mad(monkeypatch: pytest.MonkeyPatch) -> None:
