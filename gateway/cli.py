@@ -10,10 +10,11 @@ import asyncio
 import getpass
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,10 @@ def main(argv: list[str] | None = None) -> int:
         return WRONG_INPUT
     except GatewayError as error:
         print(f"gateway: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"gateway: {where}{error.strerror or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return FAILED
@@ -102,8 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 def _load(path: Path) -> Config:
     from gateway.config.load import load
 
-    config = load(path, os.environ)
-    return config if config.data_dir.is_absolute() else replace(config, data_dir=path.parent / config.data_dir)
+    return load(path, os.environ)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -146,7 +150,7 @@ def _discover(arguments: argparse.Namespace) -> int:
 def _probe(arguments: argparse.Namespace) -> int:
     from gateway.onvif.resolve import resolve_camera
 
-    camera = _find(arguments)
+    camera, _ = _find(arguments)
     address, username, password = arguments.camera, arguments.username, arguments.password
     if camera is not None:
         if camera.address is None:
@@ -173,15 +177,17 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _snapshot(arguments: argparse.Namespace) -> int:
-    from gateway.media.snapshot import jpeg
+    from gateway.media.snapshot import SnapshotError, jpeg
     from gateway.sources.resolver import onvif_resolver
     from gateway.sources.single import first_keyframe
 
-    camera = _find(arguments)
-    if camera is None:
+    camera, config = _find(arguments)
+    if camera is None or config is None:
         raise GatewayError(f"{arguments.config} has no camera {arguments.camera}")
-    config = _load(arguments.config)
-    picture = jpeg(first_keyframe(camera, config.rtsp, onvif_resolver(config.discovery.credentials)))
+    try:
+        picture = jpeg(first_keyframe(camera, config.rtsp, onvif_resolver()))
+    except SnapshotError as error:
+        raise GatewayError(f"{camera.id}: {error}") from None
     output = arguments.output or Path(f"{camera.id}.jpg")
     output.write_bytes(picture)
     print(output)
@@ -215,6 +221,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     listen = Listen(*(HostPort("0.0.0.0", port) for port in (arguments.https, arguments.http, arguments.rtmp)))
     config = Config(site="Demo", listen=listen, data_dir=arguments.data_dir, discovery=Discovery(enabled=True))
+    # Until the gateway runs and listens to it: an end that leaves no simulator behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with demo.simulator(arguments.cameras, arguments.base_port) as cameras:
         found = demo.find(cameras)
         print(f"found {len(found)} simulated cameras by WS-Discovery: {', '.join(found)}", flush=True)
@@ -222,10 +230,15 @@ def _demo(arguments: argparse.Namespace) -> int:
         return serve(config, lambda service, generated: _welcome(service, generated, f"{len(cameras)} simulated cameras"))
 
 
-def _find(arguments: argparse.Namespace) -> Camera | None:
+def _find(arguments: argparse.Namespace) -> tuple[Camera | None, Config | None]:
+    """The camera of that id with its login, if there is one, and the configuration, if there is one."""
+    from gateway.sources.account import with_login
+
     if not arguments.config.exists() and arguments.config == DEFAULT_CONFIG:
-        return None
-    return next((camera for camera in _load(arguments.config).cameras if camera.id == arguments.camera), None)
+        return None, None
+    config = _load(arguments.config)
+    camera = next((camera for camera in config.cameras if camera.id == arguments.camera), None)
+    return (with_login(camera, config.discovery.credentials) if camera is not None else None), config
 
 
 def _welcome(service: Service, generated: str | None, what: str) -> None:

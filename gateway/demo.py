@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import select
 import subprocess
 import sys
 import time
@@ -53,13 +54,16 @@ def simulator(cameras: int, base_port: int) -> Iterator[list[SimulatedCamera]]:
         str(cameras),
         "--base-port",
         str(base_port),
+        "--until-eof",
     ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # The pipe to its standard input closes with this process, however it ends, and the simulator with the pipe.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        line = process.stdout.readline()
+        if not select.select([process.stdout], [], [], START_S)[0]:
+            raise GatewayError(f"the simulated cameras did not start within {START_S:.0f} s")
+        line = process.stdout.readline()  # printed in one piece
         if not line:
-            process.wait(START_S)
             raise GatewayError("the simulated cameras did not start; the lines above say why")
         yield [_camera(entry) for entry in json.loads(line)["cameras"]]
     finally:
@@ -69,6 +73,9 @@ def simulator(cameras: int, base_port: int) -> Iterator[list[SimulatedCamera]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 def find(cameras: list[SimulatedCamera]) -> dict[str, Device]:

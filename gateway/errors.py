@@ -9,6 +9,7 @@
         ├── TimedOut           connected, but the camera did not answer in time       back-off
         ├── WrongCredentials   the camera refused user name or password               slow
         ├── NoSuchPath         the camera answered, the stream path does not exist    back-off
+        │   └── NoSecondStream the camera has one profile only                        slow
         ├── SessionLimit       the camera serves as many clients as it can            back-off
         ├── ProtocolError      what answered does not speak RTSP as we know it        back-off
         ├── NoVideo            the session has no video track                         back-off
@@ -77,6 +78,10 @@ class WrongCredentials(SourceError):
 
 class NoSuchPath(SourceError):
     code = "no-such-path"
+
+
+class NoSecondStream(NoSuchPath):
+    retry = Retry.SLOW
 
 
 class SessionLimit(SourceError):

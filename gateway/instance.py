@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from gateway.errors import InstanceError
@@ -13,11 +14,21 @@ LOCK_FILE = "gateway.lock"
 
 
 class InstanceLock:
-    """An advisory lock on the data directory, held by the process; the kernel releases it however the process ends."""
+    """An advisory lock on the data directory, held by the process; the kernel releases it however the process ends.
+
+    A context manager: it is the first thing a gateway takes, before it writes anything there, and the last it gives back.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / LOCK_FILE
         self._file: IO[str] | None = None
+
+    def __enter__(self) -> InstanceLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
 
     def acquire(self) -> None:
         """Take the lock. Raises InstanceError when another gateway holds it or the directory cannot be written."""

@@ -1,6 +1,7 @@
-"""Keeps glibc from giving every reader thread an arena of its own. Called once, before any thread starts.
+"""Keeps glibc from holding on to memory: few arenas, and what is free goes back to the system now and then.
 
-Measured with 16 streams of 1080p: 99 MB with glibc's default of 8 arenas per core, 53 MB with two.
+Measured with 16 streams of 1080p: 99 MB with glibc's default of 8 arenas per core, 53 MB with two. After cameras or viewers
+have come and gone, trimming gave back 17 of 187 MB. Limiting is called once before any thread starts, trimming by the loop.
 """
 
 from __future__ import annotations
@@ -18,3 +19,11 @@ def limit_arenas() -> bool:
         return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS))
     except (AttributeError, OSError):
         return False
+
+
+def give_back() -> None:
+    """Return free heap to the system; about a millisecond per 100 MB."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError):
+        pass  # another C library: nothing to trim

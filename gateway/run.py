@@ -19,6 +19,7 @@ from gateway.config.load import load
 from gateway.config.model import Config
 from gateway.errors import ConfigError
 from gateway.http.access import Access
+from gateway.instance import InstanceLock
 from gateway.memory import limit_arenas
 from gateway.service import Service
 
@@ -33,10 +34,10 @@ Started = Callable[[Service, "str | None"], None]
 def serve(config: Config, started: Started, config_path: Path | None = None) -> int:
     """Serve until SIGTERM or SIGINT. Exit code 0 after a signal, 1 when a listener died.
 
-    SIGHUP reads `config_path` again. Raises ListenError, InstanceError and OSError while starting.
+    SIGHUP reads `config_path` again. Raises InstanceError before anything is written, ListenError and OSError while starting.
     """
     limit_arenas()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with InstanceLock(config.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         clean, code = runner.run(_serve(config, started, config_path))
         if not clean:
             # A reader thread is still inside libavformat. Letting the interpreter tear itself down around it crashes.

@@ -27,15 +27,18 @@ from gateway.http.listeners import HttpListeners
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.wsgi_bridge import WsgiBridge
-from gateway.instance import InstanceLock
 from gateway.media import snapshot
 from gateway.media.frame import Frame
 from gateway.media.state import State
 from gateway.media.stream import Stream
+from gateway.memory import give_back
 from gateway.onvif.discovery import discover
-from gateway.onvif.registry import Change, Registry
+from gateway.onvif.registry import Change, Entry, Registry
+from gateway.onvif.wsdiscovery import Device
 from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.sources.account import with_login
 from gateway.sources.camera import CameraSource
+from gateway.sources.identity import pairs
 from gateway.sources.resolver import onvif_resolver
 from gateway.web.app import create_app
 from gateway.web.ports import CameraView, DiscoveredView, Readiness
@@ -46,6 +49,8 @@ T = TypeVar("T")
 
 TICK_S = 0.5
 """How often every stream is looked at: a frozen picture is called late within LATE_AFTER_S plus this."""
+TRIM_S = 30.0
+"""How often free memory goes back to the system."""
 PORT_CALL_S = 3.0
 STOP_READERS_S = 5.0
 """A reader inside libavformat ends with its read timeout. Whatever has not ended by then is left to the process's end."""
@@ -61,10 +66,13 @@ class Service:
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._lock = InstanceLock(config.data_dir)
+        self._listen = config.listen
         self._cameras: dict[str, CameraSource] = {}
         self._streams: dict[str, Stream] = {}
         self._registry = Registry()
+        self._here: tuple[Entry, ...] = ()
+        """What the last discovery rounds found. Replaced as a whole, because reader threads look into it."""
+        self._resolve = onvif_resolver(self._known_xaddrs)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
@@ -95,15 +103,13 @@ class Service:
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the ports, then the cameras. Raises ListenError or InstanceError, having released everything."""
-        self._lock.acquire()
+        """Open the ports, then the cameras. Raises ListenError or OSError, having released everything."""
         try:
-            if self._config.listen.rtmp is not None:
-                await self._rtmp.start(self._config.listen.rtmp.host, self._config.listen.rtmp.port)
+            if self._listen.rtmp is not None:
+                await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
             await self._http.start()
         except BaseException:
-            await self._rtmp.stop()
-            self._lock.release()
+            await self.stop()
             raise
         for warning in self._config.warnings:
             log.warning("%s", warning)
@@ -112,6 +118,7 @@ class Service:
         # apscheduler: late ticks are worthless, so they are merged and never reported as missed
         options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **options)
+        self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **options)
         if self._config.discovery.enabled:
             self._scheduler.add_job(self._discover, "interval", seconds=self._config.discovery.interval_s, **options)
             self._scheduler.add_job(self._discover)
@@ -133,15 +140,18 @@ class Service:
         deadline = time.monotonic() + STOP_READERS_S
         for source in self._cameras.values():
             self._stuck += source.stop()
-        await self._hls.close()
-        await asyncio.gather(self._rtmp.stop(), self._http.stop())
-        self._bridge.close()
-        while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+        # one that fails to stop must not keep the others open
+        for result in await asyncio.gather(self._hls.close(), self._rtmp.stop(), self._http.stop(), return_exceptions=True):
+            if isinstance(result, Exception):
+                log.error("stopping: %s", result, exc_info=result)
+        try:
+            while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+        finally:
+            self._bridge.close()
+            self._access.close()
         for thread in alive:
             log.warning("%s: the camera keeps its reader waiting, left behind", thread.name)
-        self._access.close()
-        self._lock.release()
         return not alive
 
     @property
@@ -152,7 +162,7 @@ class Service:
     def port(self, scheme: str) -> int | None:
         """The open port of `https`, `http` or `rtmp`."""
         if scheme == "rtmp":
-            return self._rtmp.port if self._config.listen.rtmp is not None else None
+            return self._rtmp.port if self._listen.rtmp is not None else None
         return self._http.port(scheme)
 
     def reload(self, config: Config) -> None:
@@ -212,11 +222,12 @@ class Service:
 
     def discovered(self) -> tuple[DiscoveredView, ...]:
         """See `GatewayPort.discovered`."""
-        return self._on_loop(
-            lambda: tuple(
-                views.discovered_view(entry, self._config.cameras) for entry in self._registry.entries() if not entry.gone
-            )
-        )
+
+        def look() -> tuple[DiscoveredView, ...]:
+            names = self._camera_ids()
+            return tuple(views.discovered_view(entry, names.get(entry.device.endpoint)) for entry in self._here)
+
+        return self._on_loop(look)
 
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
@@ -226,7 +237,7 @@ class Service:
     # --- inside -----------------------------------------------------------------------------------------------------------
 
     def _view(self, source: CameraSource) -> CameraView:
-        return views.camera_view(source, self._config.listen.rtmp)
+        return views.camera_view(source, self._listen.rtmp)
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -243,7 +254,8 @@ class Service:
         return answer.result(PORT_CALL_S)
 
     def _add(self, camera: Camera) -> None:
-        source = CameraSource(camera, self._config.rtsp, onvif_resolver(self._config.discovery.credentials), self._loop)
+        camera = with_login(camera, self._config.discovery.credentials)
+        source = CameraSource(camera, self._config.rtsp, self._resolve, self._loop)
         self._cameras[camera.id] = source
         for stream in source.streams:
             self._streams[stream.id] = stream
@@ -267,13 +279,25 @@ class Service:
 
     async def _discover(self) -> None:
         events = self._registry.seen(await discover(), time.time()) + self._registry.expire(time.time())
+        self._here = tuple(entry for entry in self._registry.entries() if not entry.gone)
+        names = self._camera_ids()
         for event in events:
-            entry = event.entry
-            view = views.discovered_view(entry, self._config.cameras)
-            log.info("discovery: %s %s (%s)", event.change.value, view.address, view.name or view.hardware or "unnamed")
-            source = self._cameras.get(view.camera_id or "")
+            device = event.entry.device
+            log.info("discovery: %s %s (%s)", event.change.value, device.address, device.name or device.hardware or "unnamed")
+            source = self._cameras.get(names.get(device.endpoint, ""))
             if source is not None and event.change is not Change.GONE and source.status.state is State.OFFLINE:
                 source.retry_now()
+
+    def _pairs(self) -> list[tuple[Device, Camera]]:
+        return pairs((entry.device for entry in self._here), self._config.cameras)
+
+    def _camera_ids(self) -> dict[str, str]:
+        """Endpoint of a device that is here to the id of the first camera that it is."""
+        return {device.endpoint: camera.id for device, camera in reversed(self._pairs())}
+
+    def _known_xaddrs(self, camera: Camera) -> tuple[str, ...]:
+        """Called by reader threads: reads two references, each replaced as a whole."""
+        return next((device.xaddrs for device, other in self._pairs() if other.id == camera.id), ())
 
 
 def _address(listen: HostPort | None) -> tuple[str, int] | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import urlsplit
 
-from gateway.config.model import Camera, HostPort
+from gateway.config.model import HostPort
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
@@ -20,7 +19,7 @@ _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
     """One camera with its streams."""
     camera = source.camera
-    streams = tuple(stream_view(one) for one in source.sources if _offered(one))
+    streams = tuple(stream_view(one) for one in source.sources if one.exists)
     urls: dict[str, str] = {}
     for view, suffix in zip(streams, ("", "_sub"), strict=False):
         urls[f"hls{suffix}"] = f"/hls/{view.id}/index.m3u8"
@@ -64,11 +63,9 @@ def stream_view(source: StreamSource) -> StreamView:
     )
 
 
-def discovered_view(entry: Entry, cameras: tuple[Camera, ...]) -> DiscoveredView:
-    """One device found on the network, matched to a configured camera by its host."""
+def discovered_view(entry: Entry, camera_id: str | None) -> DiscoveredView:
+    """One device found on the network, and the configured camera that it is."""
     device = entry.device
-    host = _host(device.address)
-    camera = next((camera for camera in cameras if host and host in (_host(camera.address), _url_host(camera.rtsp))), None)
     return DiscoveredView(
         endpoint=device.endpoint,
         address=device.address,
@@ -77,18 +74,5 @@ def discovered_view(entry: Entry, cameras: tuple[Camera, ...]) -> DiscoveredView
         hardware=device.hardware,
         first_seen=entry.first_seen,
         last_seen=entry.last_seen,
-        camera_id=camera.id if camera else None,
+        camera_id=camera_id,
     )
-
-
-def _offered(source: StreamSource) -> bool:
-    # a camera given by address may turn out to have one profile only
-    return source.stream.status.code != "no-such-path" or not source.on_demand
-
-
-def _host(address: str | None) -> str:
-    return urlsplit(f"//{address}").netloc if address else ""
-
-
-def _url_host(url: str | None) -> str:
-    return urlsplit(url).hostname or "" if url else ""

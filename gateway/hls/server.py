@@ -91,7 +91,7 @@ class HlsService:
 
     def attach(self, stream: Stream) -> None:
         """A stream was configured. If it is one to be cut always, that begins now."""
-        channel = self._channel(stream)
+        channel = self.channel(stream)
         if self._always(stream):
             channel.attach()
 
@@ -137,7 +137,7 @@ class HlsService:
             return _closing()
         if len(request.query) > MAX_QUERY_CHARS:
             return _error(400, "the query is too long")
-        channel = self._channel(stream)
+        channel = self.channel(stream)
         suffix = _suffix(request.query)
         viewer = (request.client, request.headers.get("user-agent", ""), suffix)
         if rest in ("index.m3u8", "live.m3u8"):
@@ -207,14 +207,13 @@ class HlsService:
             return Response(304, b"", headers)
         return Response(200, body, (("content-type", MEDIA_TYPE), *headers))
 
-    def _channel(self, stream: Stream) -> Channel:
+    def channel(self, stream: Stream) -> Channel:
+        """The stream's channel, made when it is first asked for."""
         channel = self._channels.get(stream.id)
         if channel is None:
             settings = self._settings
             pace = Pace(settings.part_s, settings.segment_s)
-            channel = Channel(
-                stream, pace, settings.window_s, first_number=int(self._wall()), monotonic=self._monotonic
-            )
+            channel = Channel(stream, pace, settings.window_s, first_number=int(self._wall()), monotonic=self._monotonic)
             self._channels[stream.id] = channel
         elif channel.stream is not stream:
             channel.rebind(stream)

@@ -38,6 +38,8 @@ DISCONTINUITY_UNIT_S = 3600
 MIN_SEGMENTS = 6
 """Apple's players want six segments (authoring specification 8.11)."""
 MIN_TARGET_DURATIONS = 3
+UNWATCHED_AFTER_US = 30_000_000
+"""Nobody has asked for the playlist for this long: it shrinks to the shortest the draft allows, and grows again in use."""
 """A playlist must not be shorter than this many target durations (6.2.2)."""
 MAX_WINDOW_BYTES = 64 * 1024 * 1024
 """12 s of window and as much again for stragglers at 20 Mbit/s; sixteen such windows still fit a Pi of 4 GB."""
@@ -111,6 +113,10 @@ class Window:
     def seen(self) -> None:
         """A client is given the playlist as it is now: what it promises and names must hold."""
         self.cutter.seal()
+        self.watched()
+
+    def watched(self) -> None:
+        """Somebody is interested: keep the whole window."""
         self._seen_us = self._now_us
 
     @property
@@ -242,10 +248,11 @@ class Window:
         return wall
 
     def _slide(self) -> None:
-        target_us = MIN_TARGET_DURATIONS * self.cutter.target_duration * 1_000_000
-        while len(self._listed) > MIN_SEGMENTS:
-            remaining_us = self._listed_us - self._listed[0].duration_us
-            if remaining_us < max(self._window_us, target_us):
+        shortest_us = MIN_TARGET_DURATIONS * self.cutter.target_duration * 1_000_000
+        in_use = self._seen_us is not None and self._now_us - self._seen_us < UNWATCHED_AFTER_US
+        segments, window_us = (MIN_SEGMENTS, max(self._window_us, shortest_us)) if in_use else (0, shortest_us)
+        while len(self._listed) > segments:
+            if self._listed_us - self._listed[0].duration_us < window_us:
                 break
             self._retire()
         while self._size > MAX_WINDOW_BYTES and self._retired:
@@ -286,4 +293,3 @@ class Window:
         self._size = self._listed_us = 0
         self._pdt = None
         self.version += 1
-

@@ -25,15 +25,14 @@ class Joiner:
 
     def __init__(self) -> None:
         self._last_pts: int | None = None
-        self._started = False
         self._held: Packet | None = None
         self.joining = False
         """This stream's pictures come in pieces."""
 
     def push(self, packet: Packet) -> Packet | None:
         """Take the next packet; the packet that is complete now, if one is."""
-        same = self._started and packet.pts in (None, self._last_pts)
-        self._started = True
+        # the first packets of a session may all be without a time (see `timestamps`)
+        same = self._last_pts is not None and packet.pts in (None, self._last_pts)
         if packet.pts is not None:
             self._last_pts = packet.pts
         if not self.joining:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -173,6 +176,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-discovery", action="store_true", help="do not answer WS-Discovery")
     add("--shared-encoder", action="store_true", help="all cameras show one picture, for the CPU cost of one")
     add("--json", action="store_true", help="print one line of JSON with all addresses when ready")
+    add("--until-eof", action="store_true", help="end when standard input ends too, so as not to outlive a parent process")
 
 
 def spec_from_arguments(args: argparse.Namespace) -> SimulatorSpec:
@@ -210,19 +214,30 @@ def run_from_arguments(args: argparse.Namespace) -> int:
         print(f"gateway simulate: {error}", file=sys.stderr)
         return EXIT_WRONG_INPUT
     try:
-        asyncio.run(_run(spec, as_json=args.json))
+        asyncio.run(_run(spec, as_json=args.json, until_eof=args.until_eof))
     except ListenError as error:
         print(f"gateway simulate: {error}", file=sys.stderr)
         return EXIT_FAILED
     return EXIT_DONE
 
 
-async def _run(spec: SimulatorSpec, *, as_json: bool) -> None:
+async def _run(spec: SimulatorSpec, *, as_json: bool, until_eof: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if until_eof:
+        threading.Thread(target=_wait_for_eof, args=(loop, stop), name="standard input", daemon=True).start()
     await simulate(spec, stop=stop, ready=_print_json if as_json else _print_table)
+
+
+def _wait_for_eof(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    # os.read, because a thread inside sys.stdin's buffer makes the interpreter abort when it ends
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    with contextlib.suppress(RuntimeError):  # the loop is closed: it ended for another reason
+        loop.call_soon_threadsafe(stop.set)
 
 
 def _print_json(running: Running) -> None:

@@ -10,7 +10,7 @@ from gateway.errors import Retry
 FIRST_S = 0.5
 LARGEST_S = 30.0
 SLOW_FIRST_S = 60.0
-"""Dahua and Imou lock an account after about five wrong passwords in half an hour, Tapo after fewer."""
+"""Somebody has to change the camera's settings first. A refused login waits longer still: see `account`."""
 SLOW_LARGEST_S = 600.0
 HEALTHY_S = 10.0
 """A session that gave pictures for this long was a success: the next failure starts from the first delay."""

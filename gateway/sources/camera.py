@@ -12,7 +12,9 @@ from gateway.config.model import Camera, RtspDefaults, SubPolicy
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
 from gateway.media.timestamps import Timeline
+from gateway.onvif import addresses
 from gateway.sources import watch
+from gateway.sources.account import Account
 from gateway.sources.location import Fixed, Location, Shared
 from gateway.sources.rtsp import PullSettings, RtspReader
 from gateway.sources.sink import LoopSink
@@ -21,20 +23,20 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 15.0
 """An on-demand stream is kept this long after its last viewer: switching views on the wall must not reconnect."""
-ONVIF_PORT = 80
 
 Resolve = Callable[[Camera], tuple[str, str | None]]
-"""Finds main and sub URL of a camera given by `address`. Blocks; raises SourceError."""
+"""Finds main and sub URL of a camera given by `address`, with its login. Blocks; raises SourceError."""
 
 
 class StreamSource:
-    """One stream and the reader that feeds it while it is wanted."""
+    """One stream and the reader that feeds it while it is wanted, between `start()` and `stop()`."""
 
     def __init__(
         self,
         stream_id: str,
         location: Location,
         settings: PullSettings,
+        account: Account,
         *,
         on_demand: bool,
         loop: asyncio.AbstractEventLoop,
@@ -44,7 +46,9 @@ class StreamSource:
         self.audio_note = ""
         self._location = location
         self._settings = settings
+        self._account = account
         self._loop = loop
+        self._open = False
         self._timeline = Timeline()
         self._reader: RtspReader | None = None
         self._last_thread: threading.Thread | None = None
@@ -53,13 +57,20 @@ class StreamSource:
             self.stream.set_status(_idle())
             self.stream.demand.on_change(self._on_demand)
 
+    @property
+    def exists(self) -> bool:
+        """False once the camera has said that it has no such stream."""
+        return self._location.exists
+
     def start(self) -> None:
         """Begin pulling, unless this waits for a viewer."""
+        self._open = True
         if not self.on_demand or self.stream.demand.active:
             self._pull()
 
     def stop(self) -> list[threading.Thread]:
-        """End pulling. The threads returned are still on their way out."""
+        """End pulling, for good. The threads returned are still on their way out."""
+        self._open = False
         self._cancel_stopping()
         self._halt()
         thread = self._last_thread
@@ -82,6 +93,8 @@ class StreamSource:
             stream.set_status(after)
 
     def _on_demand(self, active: bool) -> None:
+        if not self._open:
+            return
         self._cancel_stopping()
         if active:
             self._pull()
@@ -100,7 +113,15 @@ class StreamSource:
                 self.stream.set_status(status)
 
         sink = LoopSink(self._loop, self.stream, on_status, self._on_audio_note)
-        reader = RtspReader(self.stream.id, self._location, self._settings, self._timeline, sink, after=self._last_thread)
+        reader = RtspReader(
+            self.stream.id,
+            self._location,
+            self._settings,
+            self._timeline,
+            sink,
+            after=self._last_thread,
+            account=self._account,
+        )
         self._reader = reader
         self._last_thread = reader.thread
         reader.start()
@@ -130,18 +151,21 @@ class CameraSource:
     """A camera with its main stream and, where it has one, its sub stream."""
 
     def __init__(self, camera: Camera, defaults: RtspDefaults, resolve: Resolve, loop: asyncio.AbstractEventLoop) -> None:
+        """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
-        self._loop = loop
-        settings = pull_settings(camera, defaults)
-        self.sources: tuple[StreamSource, ...] = ()
+        self._disabled = _disabled(camera)
         main, sub = locations(camera, resolve)
-        if main is None:
-            return
-        on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
-        sources = [StreamSource(camera.id, main, settings, on_demand=False, loop=loop)]
-        if sub is not None:
-            sources.append(StreamSource(f"{camera.id}.sub", sub, settings, on_demand=on_demand, loop=loop))
-        self.sources = tuple(sources)
+        sources: list[StreamSource] = []
+        if main is not None:
+            settings, account = pull_settings(camera, defaults), Account()
+            sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
+            if sub is not None:
+                on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
+                sources.append(StreamSource(f"{camera.id}.sub", sub, settings, account, on_demand=on_demand, loop=loop))
+        self.sources: tuple[StreamSource, ...] = tuple(sources)
+        if self._disabled is not None:
+            for source in self.sources:
+                source.stream.set_status(self._disabled)
 
     @property
     def streams(self) -> tuple[Stream, ...]:
@@ -151,16 +175,11 @@ class CameraSource:
     @property
     def status(self) -> Status:
         """The camera's state is its main stream's."""
-        if not self.camera.enabled:
-            return Status(State.DISABLED, since=0.0, reason="switched off in the configuration", code="disabled")
-        if not self.sources:
-            reason = "this version does not accept publishers yet"
-            return Status(State.DISABLED, since=0.0, reason=reason, code="not-supported")
-        return self.sources[0].stream.status
+        return self._disabled or self.sources[0].stream.status
 
     def start(self) -> None:
         """Begin pulling."""
-        if self.camera.enabled:
+        if self._disabled is None:
             for source in self.sources:
                 source.start()
 
@@ -196,16 +215,19 @@ def locations(camera: Camera, resolve: Resolve) -> tuple[Location | None, Locati
     if camera.rtsp is not None:
         return Fixed(camera.rtsp), Fixed(camera.sub) if camera.sub is not None else None
     if camera.address is not None:
-        shared = Shared(lambda: resolve(camera), _host_port(camera.address))
+        asked = addresses.split(camera.address)
+        shared = Shared(lambda: resolve(camera), (asked.host, asked.effective_port))
         return shared.main(), shared.sub()
     return None, None
 
 
-def _host_port(address: str) -> tuple[str, int]:
-    host, separator, port = address.rpartition(":")
-    if separator and port.isdigit() and (":" not in host or host.endswith("]")):
-        return host.strip("[]"), int(port)
-    return address.strip("[]"), ONVIF_PORT
+def _disabled(camera: Camera) -> Status | None:
+    if not camera.enabled:
+        return Status(State.DISABLED, since=time.time(), reason="switched off in the configuration", code="disabled")
+    if camera.publish is not None:
+        reason = "this version does not accept publishers yet"
+        return Status(State.DISABLED, since=time.time(), reason=reason, code="not-supported")
+    return None
 
 
 def _idle() -> Status:

@@ -23,6 +23,7 @@ from gateway.errors import (
     Unreachable,
     WrongCredentials,
 )
+from gateway.redact import redact
 
 PROBE_TIMEOUT_S = 2.0
 """Only spent when libavformat's answer says nothing; a camera on the LAN answers OPTIONS within milliseconds."""
@@ -51,7 +52,7 @@ def translate(error: Exception, url: str, *, opening: bool) -> SourceError:
     if isinstance(error, av.error.HTTPForbiddenError):
         return WrongCredentials(f"{host} does not allow this user to watch the stream (RTSP 403)")
     if isinstance(error, av.error.HTTPNotFoundError):
-        return NoSuchPath(f"{host} has no stream at {urlsplit(url).path or '/'} (RTSP 404)")
+        return NoSuchPath(f"{host} has no stream at {redact(urlsplit(url).path) or '/'} (RTSP 404)")
     if isinstance(error, av.error.HTTPTooManyRequestsError | av.error.HTTPServerError):
         return SessionLimit(f"{host} serves no further client now (RTSP 5xx): too many viewers, or it is starting")
     if isinstance(error, av.error.HTTPClientError):
@@ -69,7 +70,7 @@ def probe(host: str, port: int, timeout_s: float = PROBE_TIMEOUT_S) -> SourceErr
     """Find out why a session could not be opened: ask for OPTIONS over a connection of our own."""
     try:
         connection = socket.create_connection((host, port), timeout=timeout_s)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # the latter for a name that is none, such as `cam..lan`
         return Unreachable(f"the name {host} is not known in this network")
     except TimeoutError:
         return Unreachable(f"{host} does not answer on port {port}")
@@ -99,7 +100,7 @@ def knock(host: str, port: int, timeout_s: float) -> bool:
     try:
         with socket.create_connection((host, port), timeout=timeout_s):
             return True
-    except OSError:
+    except (OSError, UnicodeError):
         return False
 
 

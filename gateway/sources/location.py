@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.errors import NoSuchPath
+from gateway.errors import NoSecondStream, SourceError
 from gateway.sources import diagnosis
 
 
@@ -17,14 +17,20 @@ class Location(Protocol):
         """RTSP URL without credentials. Blocks for seconds at most; raises SourceError."""
 
     def endpoint(self) -> tuple[str, int]:
-        """Host and port at which the camera should answer when it is back. Never blocks."""
+        """Host and port that `url()` asks. Never blocks."""
 
     def forget(self) -> None:
         """The URL did not work: ask the camera again next time."""
 
+    @property
+    def exists(self) -> bool:
+        """False once the camera has said that it has no such stream. Any thread."""
+
 
 class Fixed:
     """A URL from the configuration."""
+
+    exists = True
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -48,7 +54,10 @@ class Shared:
         self._resolve = resolve
         self._address = address
         self._lock = threading.Lock()
+        self._round = 0
         self._answer: tuple[str, str | None] | None = None
+        self._failure: SourceError | None = None
+        self._has_sub = True
 
     def main(self) -> Location:
         """The main profile's location."""
@@ -58,24 +67,45 @@ class Shared:
         """The sub profile's location."""
         return _Profile(self, 1)
 
+    @property
+    def has_sub(self) -> bool:
+        """What the camera said last; True before it was asked."""
+        return self._has_sub
+
     def get(self, index: int) -> str:
         """URL of profile 0 or 1. Raises SourceError."""
+        round_before = self._round
         with self._lock:
             if self._answer is None:
-                self._answer = self._resolve()
+                if self._failure is not None and self._round != round_before:
+                    # Whoever waited for the other reader's question gets its answer: wrong passwords count.
+                    raise type(self._failure)(str(self._failure))
+                self._answer = self._ask()
             url = self._answer[index]
         if url is None:
-            raise NoSuchPath("the camera offers no second stream")
+            raise NoSecondStream("the camera offers no second stream")
         return url
 
     def endpoint(self) -> tuple[str, int]:
-        """The camera's ONVIF address: it is up before RTSP is, and known before the first answer."""
+        """The camera's ONVIF address."""
         return self._address
 
     def forget(self) -> None:
         """Ask again next time."""
         with self._lock:
             self._answer = None
+
+    def _ask(self) -> tuple[str, str | None]:
+        self._failure = None
+        try:
+            answer = self._resolve()
+        except SourceError as error:
+            self._failure = error
+            raise
+        finally:
+            self._round += 1
+        self._has_sub = answer[1] is not None
+        return answer
 
 
 class _Profile:
@@ -91,3 +121,7 @@ class _Profile:
 
     def forget(self) -> None:
         self._shared.forget()
+
+    @property
+    def exists(self) -> bool:
+        return self._index == 0 or self._shared.has_sub

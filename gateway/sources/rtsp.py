@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from gateway.errors import (
     NoSuchPath,
     NoVideo,
     ProtocolError,
+    Retry,
     SessionLimit,
     SourceError,
     Stalled,
@@ -35,10 +37,13 @@ from gateway.errors import (
 from gateway.media import canonical
 from gateway.media.capture_clock import CaptureClock
 from gateway.media.frame import Frame
+from gateway.media.joiner import Joiner, Packet
 from gateway.media.state import State, Status
-from gateway.media.timestamps import Timeline
+from gateway.media.timestamps import SessionTimeline, Timeline
 from gateway.media.track import Codec, Kind
+from gateway.redact import redact
 from gateway.sources import diagnosis
+from gateway.sources.account import Account
 from gateway.sources.audio import AudioPath, audio_path
 from gateway.sources.backoff import Backoff
 from gateway.sources.location import Location
@@ -56,6 +61,8 @@ of its camera, however long the back-off has grown."""
 KNOCK_TIMEOUT_S = 1.0
 PREFLIGHT_S = 2.0
 """After a failure the port is tried first: a black hole is told after this instead of libavformat's two open timeouts."""
+FORGET_AFTER = 2
+"""Failures in a row after which the camera is asked for the address again: one is a restart, and asking costs it a login."""
 AUTH_LIMIT = 127
 """libavformat keeps `user:password`, percent-encoded, in 128 bytes and cuts off the rest without a word."""
 
@@ -77,7 +84,7 @@ class PullSettings:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     transport: str = "tcp"
-    """`tcp`, `udp`, or `auto`: TCP first, UDP where the camera does not offer TCP."""
+    """`tcp`, `udp`, or `auto`: TCP first, UDP where the camera does not offer TCP, and first where it has worked."""
     open_timeout_s: float = 5.0
     read_timeout_s: float = 5.0
     audio: bool = True
@@ -98,6 +105,7 @@ class RtspReader:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
+        account: Account | None = None,
     ) -> None:
         self.name = name
         self._location = location
@@ -108,12 +116,16 @@ class RtspReader:
         self._monotonic = monotonic
         self._wall = wall
         self._backoff = backoff or Backoff()
+        self._account = account or Account(monotonic=monotonic)
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._status = Status(State.CONNECTING, since=wall())
         self._failed_before = False
         self._live_since: float | None = None
-        self._transport = "tcp" if settings.transport == "auto" else settings.transport
+        self._last_picture = 0.0
+        self._misses = 0
+        self._endpoint = location.endpoint()
+        self._first_transport = self._transport = "tcp" if settings.transport == "auto" else settings.transport
         # A daemon: a reader stuck in libavformat must not keep the process from ending.
         self.thread = threading.Thread(target=self.run, name=f"pull {name}", daemon=True)
 
@@ -127,7 +139,7 @@ class RtspReader:
         self._wake.set()
 
     def retry_now(self) -> None:
-        """The camera announced itself: cut a waiting back-off short."""
+        """The camera announced itself: cut a waiting back-off short. A wait for something else than its return goes on."""
         self._wake.set()
 
     def run(self) -> None:
@@ -141,8 +153,8 @@ class RtspReader:
                 self.run_once()
             except SourceError as error:
                 failure = error
-            except Exception:
-                log.exception("stream %s: unexpected failure of the reader", self.name)
+            except Exception as error:
+                log.error("stream %s: unexpected failure of the reader\n%s", self.name, self._trace(error))
                 failure = ProtocolError("the gateway failed to read this stream; its log has the details")
             else:
                 break
@@ -150,11 +162,9 @@ class RtspReader:
             if self._stop.is_set():
                 break
             now = self._monotonic()
-            healthy_s = now - self._live_since if self._live_since is not None else 0.0
-            delay = self._backoff.next_delay(failure.retry, healthy_s)
+            delay = self._delay(failure)
             self._failed_before = True
-            if isinstance(failure, Unreachable | NoSuchPath | ProtocolError):
-                self._location.forget()
+            self._learn(failure)
             log.warning(
                 "stream %s: %s after %.1f s: %s; next try in %.1f s",
                 self.name,
@@ -174,34 +184,65 @@ class RtspReader:
         elif self._status.next_retry is not None:
             self._set_status(Status(self._status.state, self._status.since, self._status.reason, self._status.code))
         started = self._monotonic()
-        url = self._location.url()
-        if self._failed_before:
-            self._preflight(url)
-        with self._open(url) as container:
+        self._account.admit(self.name)
+        try:
+            # what failed is where the camera's return is watched for: ONVIF is up long before RTSP
+            self._endpoint = self._location.endpoint()
+            url = self._location.url()
+            self._endpoint = diagnosis.endpoint(url)
+            if self._failed_before:
+                self._preflight()
+            container = self._open(url)
+        except WrongCredentials as error:
+            self._account.refused(self.name, error)
+            raise
+        self._account.accepted(self.name)
+        with container:
             self._read(container, url, started)
 
-    def _preflight(self, url: str) -> None:
-        host, port = diagnosis.endpoint(url)
+    def _delay(self, failure: SourceError) -> float:
+        if isinstance(failure, WrongCredentials):
+            return self._account.wait_s()
+        healthy_s = self._last_picture - self._live_since if self._live_since is not None else 0.0
+        return self._backoff.next_delay(failure.retry, healthy_s)
+
+    def _learn(self, failure: SourceError) -> None:
+        if isinstance(failure, Stalled) and self._settings.transport == "auto":
+            self._first_transport = "tcp"
+        doubtful = isinstance(failure, Unreachable | NoSuchPath | ProtocolError) and failure.retry is not Retry.SLOW
+        self._misses = self._misses + 1 if doubtful else 0
+        if self._misses >= FORGET_AFTER:
+            self._misses = 0
+            self._location.forget()
+
+    def _trace(self, error: Exception) -> str:
+        """The traceback without its context, which may be an exception of PyAV with the password in it."""
+        settings = self._settings
+        text = "".join(traceback.TracebackException.from_exception(error).format(chain=False)).rstrip()
+        return redact(text, settings.username or "", settings.password or "")
+
+    def _preflight(self) -> None:
+        host, port = self._endpoint
         if not diagnosis.knock(host, port, PREFLIGHT_S):
             raise diagnosis.probe(host, port, PREFLIGHT_S)
 
     def _open(self, url: str) -> InputContainer:
+        self._transport = self._first_transport
         try:
-            return self._open_with(url, self._transport)
+            return self._open_with(url)
         except (SessionLimit, ProtocolError):
             if self._settings.transport != "auto":
                 raise
             self._transport = "udp" if self._transport == "tcp" else "tcp"
-            return self._open_with(url, self._transport)
+            return self._open_with(url)
 
-    def _open_with(self, url: str, transport: str) -> InputContainer:
-        options = {**_OPEN_OPTIONS, "rtsp_transport": transport}
+    def _open_with(self, url: str) -> InputContainer:
+        options = {**_OPEN_OPTIONS, "rtsp_transport": self._transport}
         if not self._settings.audio:
             options["allowed_media_types"] = "video"
-        if transport == "udp":
+        if self._transport == "udp":
             options["buffer_size"] = "1048576"  # a keyframe of a 4K camera arrives as one burst
         settings = self._settings
-        failure: SourceError | None = None
         try:
             return av.open(
                 with_credentials(url, settings.username, settings.password),
@@ -209,9 +250,9 @@ class RtspReader:
                 timeout=(settings.open_timeout_s, settings.read_timeout_s),
             )
         except (av.FFmpegError, OSError, ValueError) as error:
-            failure = diagnosis.translate(error, url, opening=True)
-        # raised outside of the handler: the exception of PyAV holds the password and must not become its context
-        raise failure
+            caught = error
+        # translated outside of the handler: the exception of PyAV holds the password and must become nobody's context
+        raise diagnosis.translate(caught, url, opening=True)
 
     def _read(self, container: InputContainer, url: str, started: float) -> None:
         host = diagnosis.endpoint(url)[0]
@@ -224,6 +265,7 @@ class RtspReader:
                 f"{host} sends {codec_name}, which cannot be served: set the camera's profile to H.264 or H.265"
             )
         converter = canonical.video(_CODECS[codec_name], bytes(video.codec_context.extradata or b""))
+        joiner = Joiner()
         session = self._timeline.open(self._monotonic())
         capture = CaptureClock()
         audio = audio_path(container, session) if self._settings.audio else AudioPath.none("audio is off for this camera")
@@ -232,71 +274,92 @@ class RtspReader:
 
         opened = last_video = self._monotonic()
         got_video = got_key = False
-        read_timeout = self._settings.read_timeout_s
         for packet in self._packets(container, url):
             now = self._monotonic()
             arrival_wall = self._wall()
+            frame: Frame | None = None
             if packet.stream_index != video.index:
                 if got_key:
-                    for frame in audio.frames(packet, now, arrival_wall, capture):
-                        self._sink.frame(frame)
-                limit = read_timeout if got_video else FIRST_VIDEO_S
-                if now - last_video > limit:
-                    if not got_video:
-                        raise NoVideo(f"{host} opened the session but sends no video")
-                    raise Stalled(f"{host} has sent no picture for {limit:.0f} s, only sound")
+                    for sound in audio.frames(packet, now, arrival_wall, capture):
+                        self._sink.frame(sound)
+            else:
+                got_video = True
+                whole = joiner.push(Packet(packet.pts, bytes(packet), bool(packet.is_keyframe)))
+                unit = converter.take(whole.data, whole.keyframe) if whole is not None else None
+                if whole is not None and unit is not None and (got_key or unit.keyframe):
+                    frame = self._frame(unit, whole.pts, now, arrival_wall, session, capture, first=not got_key)
+                if not got_key:
+                    last_video = now
+            if frame is not None:
+                last_video = self._last_picture = now
+                self._sink.frame(frame)
+                if self._stop.is_set():
+                    return
+                if not got_key:
+                    got_key = True
+                    self._live(frame.config.width, frame.config.height, codec_name, audio, now - started)
                 continue
-            unit = converter.take(bytes(packet), bool(packet.is_keyframe))
-            got_video = True
-            last_video = now
-            if unit is None or not (got_key or unit.keyframe):
-                if not got_key and now - opened > FIRST_KEYFRAME_S:
-                    raise Stalled(f"{host} has sent no keyframe for {FIRST_KEYFRAME_S:.0f} s: pictures cannot be decoded")
-                continue
-            stamp = session.stamp(Kind.VIDEO, unit.config.clock_rate, packet.pts, now, reorder=unit.reorder)
-            if stamp is None:
-                continue
-            if stamp.discontinuity:
-                capture.reset()
-            first = not got_key
-            self._sink.frame(
-                Frame(
-                    config=unit.config,
-                    dts=stamp.dts,
-                    pts=stamp.pts,
-                    duration=stamp.duration,
-                    keyframe=unit.keyframe,
-                    discontinuity=stamp.discontinuity or (first and session.resumed),
-                    wall=capture.wall(stamp.dts / unit.config.clock_rate, arrival_wall),
-                    payload=unit.payload,
-                )
-            )
-            if first:
-                got_key = True
-                self._live(unit.config.width, unit.config.height, codec_name, audio, now - started)
+            if not got_video and now - opened > FIRST_VIDEO_S:
+                raise NoVideo(f"{host} opened the session but sends no video")
+            if got_video and now - last_video > self._settings.read_timeout_s:
+                what = "only sound" if packet.stream_index != video.index else "only data that cannot be read"
+                raise Stalled(f"{host} has sent no picture for {self._settings.read_timeout_s:.0f} s, {what}")
+            if not got_key and now - opened > FIRST_KEYFRAME_S:
+                raise Stalled(f"{host} has sent no keyframe for {FIRST_KEYFRAME_S:.0f} s: pictures cannot be decoded")
         if not self._stop.is_set():
             raise Ended(f"{host} closed the session")
+
+    def _frame(
+        self,
+        unit: canonical.Unit,
+        pts: int | None,
+        now: float,
+        arrival_wall: float,
+        session: SessionTimeline,
+        capture: CaptureClock,
+        *,
+        first: bool,
+    ) -> Frame | None:
+        """The frame of a picture; None if it has no place on the timeline."""
+        clock_rate = unit.config.clock_rate
+        stamp = session.stamp(Kind.VIDEO, clock_rate, pts, now, reorder=unit.reorder)
+        if stamp is None:
+            return None
+        if stamp.discontinuity:
+            capture.reset()
+        return Frame(
+            config=unit.config,
+            dts=stamp.dts,
+            pts=stamp.pts,
+            duration=stamp.duration,
+            keyframe=unit.keyframe,
+            discontinuity=stamp.discontinuity or (first and session.resumed),
+            wall=capture.wall(stamp.dts / clock_rate, arrival_wall),
+            payload=unit.payload,
+        )
 
     def _packets(self, container: InputContainer, url: str) -> Iterator[av.Packet[Any]]:
         """Packets until stopped or the camera ends the session; failures as SourceError."""
         streams = [*container.streams.video[:1], *container.streams.audio[:1]]
-        failure: SourceError | None = None
+        caught: Exception
         try:
             for packet in container.demux(*streams):
                 if self._stop.is_set():
                     return
                 if packet.size:
                     yield packet
-        except av.error.ExitError:
-            host = diagnosis.endpoint(url)[0]
-            failure = Stalled(f"{host} has sent nothing for {self._settings.read_timeout_s:.0f} s")
+            return
         except (av.FFmpegError, OSError) as error:
-            failure = diagnosis.translate(error, url, opening=False)
-        if failure is not None:
-            raise failure
+            caught = error
+        if isinstance(caught, av.error.ExitError):
+            host = diagnosis.endpoint(url)[0]
+            raise Stalled(f"{host} has sent nothing for {self._settings.read_timeout_s:.0f} s")
+        raise diagnosis.translate(caught, url, opening=False)
 
     def _live(self, width: int, height: int, codec: str, audio: AudioPath, seconds: float) -> None:
         self._live_since = self._monotonic()
+        if self._settings.transport == "auto":
+            self._first_transport = self._transport
         self._set_status(Status(State.LIVE, since=self._wall()))
         log.info(
             "stream %s: live after %.2f s (%s %dx%d, %s, %s)",
@@ -321,24 +384,19 @@ class RtspReader:
         self._sink.status(status)
 
     def _wait(self, failure: SourceError, delay: float) -> None:
+        """Wait out the delay, unless the camera comes back before. Nothing cuts a slow wait short but `stop`."""
+        if failure.retry is Retry.SLOW:
+            self._stop.wait(delay)
+            return
+        if not self._stop.is_set():
+            self._wake.clear()  # what was announced while a session was open is no news
+        step_s = KNOCK_EVERY_S if isinstance(failure, Unreachable) else delay
         deadline = self._monotonic() + delay
         while (left := deadline - self._monotonic()) > 0 and not self._stop.is_set():
-            if not isinstance(failure, Unreachable):
-                self._wake.wait(left)
-                left = 0.0
-            elif not self._wake.wait(min(left, KNOCK_EVERY_S)):
-                if left > KNOCK_EVERY_S and self._answers():
-                    self._backoff.reset()
-                    return
-                continue
-            if self._wake.is_set() and not self._stop.is_set():
-                self._wake.clear()
+            back = self._wake.wait(min(left, step_s)) or (left > step_s and diagnosis.knock(*self._endpoint, KNOCK_TIMEOUT_S))
+            if back and not self._stop.is_set():
                 self._backoff.reset()
-            return
-
-    def _answers(self) -> bool:
-        host, port = self._location.endpoint()
-        return diagnosis.knock(host, port, KNOCK_TIMEOUT_S)
+                return
 
 
 def with_credentials(url: str, username: str | None, password: str | None) -> str:

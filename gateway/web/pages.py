@@ -47,7 +47,7 @@ def login_form() -> Response:
 def login() -> Response:
     """Judge the form. The user name may be left out as long as there is one account."""
     if not form_token_good():
-        return _login_page("The page was too old. Please try again.", 400)
+        return _login_page("The page was too old. Please try again.", "login.expired", 400)
     user = request.form.get("username", "").strip() or ADMIN
     decision = access().login_sync(plain_request().client, user, request.form.get("password", ""))
     if decision.allowed:
@@ -56,10 +56,10 @@ def login() -> Response:
         return response
     if decision.status == 429:
         wait = int(decision.retry_after) + 1
-        response = _login_page(f"Too many wrong passwords. Try again in {wait} s.", 429)
+        response = _login_page(f"Too many wrong passwords. Try again in {wait} s.", "login.too_many", 429)
         response.headers["Retry-After"] = str(wait)
         return response
-    return _login_page("User name or password is wrong.", 401)
+    return _login_page("User name or password is wrong.", "login.wrong_password", 401)
 
 
 @pages.post("/logout")
@@ -85,9 +85,11 @@ def authority() -> Response:
     )
 
 
-def _login_page(error: str = "", status: int = 200) -> Response:
+def _login_page(error: str = "", error_key: str = "", status: int = 200) -> Response:
+    """The form; `error_key` names the translation of `error` in the browser's texts."""
     target = safe_next(request.values.get("next"))
-    response = make_response(render_template("login.html", error=error, next=target, https_url=_https_url(target)))
+    page = render_template("login.html", error=error, error_key=error_key, next=target, https_url=_https_url(target))
+    response = make_response(page)
     response.status_code = status
     return response
 

@@ -26,6 +26,7 @@ def test_pyav_decodes_every_picture_of_init_and_segments_at_its_time() -> None:
     tracks, frames = encoded(SECONDS)
     window = Window(Pace(), 60.0, first_number=1, changed=lambda: None)
     window.on_tracks(tracks)
+    window.watched()
     for frame in frames:
         window.on_frame(frame)
     parse(render(window))
@@ -44,6 +45,7 @@ def test_every_part_is_decodable_from_the_last_independent_one() -> None:
     tracks, frames = encoded(SECONDS)
     window = Window(Pace(), 60.0, first_number=1, changed=lambda: None)
     window.on_tracks(tracks)
+    window.watched()
     for frame in frames:
         window.on_frame(frame)
     for segment in window.segments[:3]:
@@ -59,6 +61,7 @@ def test_ffmpeg_plays_through_a_short_stall_without_a_warning() -> None:
         stream = Stream("cam")
         service = HlsService({"cam": stream}.get, HlsSettings(), lambda _: True)
         service.attach(stream)
+        service.channel(stream).window.watched()
         stream.begin(frozenset({Kind.VIDEO}))
         _, frames = encoded(SECONDS)
         late = [frame for frame in frames if frame.kind is Kind.VIDEO]
@@ -80,6 +83,7 @@ def test_ffmpeg_plays_the_playlist_without_a_warning() -> None:
         stream = Stream("cam")
         service = HlsService({"cam": stream}.get, HlsSettings(), lambda _: True)
         service.attach(stream)
+        service.channel(stream).window.watched()
         stream.begin(frozenset({Kind.VIDEO, Kind.AUDIO}))
         tracks, frames = encoded(SECONDS)
         stream.push(frames)

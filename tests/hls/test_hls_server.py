@@ -71,6 +71,7 @@ def header(response: Response, name: str) -> str | None:
 def run(scenario: Callable[[House], Awaitable[None]], frames: Iterable[Frame] = ()) -> None:
     async def main() -> None:
         house = House()
+        house.service.channel(house.cam).window.watched()
         house.cam.push(frames)
         try:
             await scenario(house)

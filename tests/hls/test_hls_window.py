@@ -32,6 +32,7 @@ def feed(window: Window, frames: Iterable[Frame], linter: Linter | None = None) 
         window.on_frame(frame)
         if window.version != version and window.ready:
             version = window.version
+            window.seen()
             linter.check(render(window))
     return linter.last
 
@@ -182,9 +183,19 @@ def test_removed_segments_stay_fetchable_for_as_long_as_the_draft_demands() -> N
 
 def test_segments_that_no_client_was_told_of_are_not_kept() -> None:
     window = make()
-    feed(window, camera(100))
+    for frame in camera(100):
+        window.on_frame(frame)
     assert window.segment(window.media_sequence) is not None
     assert window.segment(window.media_sequence - 1) is None
+
+
+def test_window_nobody_watches_is_short_and_grows_in_use() -> None:
+    window = make()
+    for frame in camera(60):
+        window.on_frame(frame)
+    short = len([segment for segment in window.segments if segment.complete])
+    feed(window, camera(30, start_s=60))
+    assert (short, len([segment for segment in window.segments if segment.complete])) == (3, 6)
 
 
 def test_memory_is_bounded_even_by_a_camera_gone_mad(monkeypatch: pytest.MonkeyPatch) -> None:

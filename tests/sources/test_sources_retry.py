@@ -16,7 +16,7 @@ def test_delays_double_from_half_a_second_to_thirty():
     assert delays == [0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
-def test_wrong_password_is_retried_slowly_because_cameras_lock_accounts():
+def test_what_needs_new_settings_in_the_camera_is_retried_slowly():
     backoff = middle()
     assert [backoff.next_delay(Retry.SLOW) for _ in range(5)] == [60, 120, 240, 480, 600]
 

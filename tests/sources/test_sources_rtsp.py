@@ -3,15 +3,22 @@
 import socket
 import threading
 import time
+from fractions import Fraction
+from types import SimpleNamespace
 
+import av
 import pytest
 
 from gateway import errors
+from gateway.config.model import Camera, RtspDefaults
 from gateway.media.state import State
 from gateway.media.timestamps import Timeline
 from gateway.sources import diagnosis
+from gateway.sources.audio import AudioPath
+from gateway.sources.backoff import Backoff
 from gateway.sources.location import Fixed, Shared
 from gateway.sources.rtsp import PullSettings, RtspReader, with_credentials
+from gateway.sources.single import first_keyframe
 
 FAST = PullSettings(open_timeout_s=1.0, read_timeout_s=1.0)
 
@@ -165,3 +172,230 @@ def test_rtsp_urls_have_their_default_ports():
     assert diagnosis.endpoint("rtsp://cam/x") == ("cam", 554)
     assert diagnosis.endpoint("rtsps://cam/x") == ("cam", 322)
     assert diagnosis.endpoint("rtsp://[fe80::1]:8554/x") == ("fe80::1", 8554)
+
+
+class Onvif:
+    """A location of a camera whose ONVIF port is open while RTSP is refused."""
+
+    exists = True
+
+    def __init__(self, onvif_port, rtsp_port):
+        self.ports = onvif_port, rtsp_port
+        self.known = False
+        self.asked = 0
+
+    def url(self):
+        self.asked += not self.known
+        self.known = True
+        return f"rtsp://127.0.0.1:{self.ports[1]}/main"
+
+    def endpoint(self):
+        return "127.0.0.1", self.ports[0]
+
+    def forget(self):
+        self.known = False
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_camera_that_answers_onvif_but_not_rtsp_is_not_asked_over_onvif_every_second(camera, notebook):
+    onvif = camera(lambda _: None)
+    location = Onvif(onvif.port, closed_port())
+    one = RtspReader("cam", location, FAST, Timeline(), notebook, backoff=Backoff(rand=lambda: 0.5))
+    one.start()
+    try:
+        assert notebook.wait(lambda n: sum(s.next_retry is not None for s in n.statuses) >= 3)
+        waits = [s for s in notebook.statuses if s.next_retry is not None]
+        assert waits[2].next_retry - time.time() > 1.5, "the back-off goes on growing"
+    finally:
+        one.stop()
+        one.thread.join(5)
+    assert location.asked == 2, "the answer is doubted after two failures, not after each"
+    assert onvif.connections == 0, "what is watched is the port that failed"
+
+
+def test_wait_after_a_wrong_password_is_not_cut_short_by_discovery(camera, notebook):
+    server = camera(replies(b"401 Unauthorized", b'WWW-Authenticate: Basic realm="x"'))
+    one = reader(server.port, notebook, PullSettings("admin", "wrong", open_timeout_s=1.0, read_timeout_s=1.0))
+    one.retry_now()
+    one.start()
+    assert notebook.wait(lambda n: any(s.next_retry for s in n.statuses))
+    one.retry_now()
+    assert not notebook.wait(lambda n: n.statuses[-1].next_retry is None, 0.1)
+    one.stop()
+    one.thread.join(5)
+    assert not one.thread.is_alive()
+    assert sum(b"Authorization" in request for request in server.requests) == 1
+
+
+def test_announcement_during_a_session_does_not_skip_the_wait_after_it(notebook):
+    one = reader(1, notebook)
+    one.retry_now()
+    began = time.monotonic()
+    one._wait(errors.Ended("x"), 0.1)
+    assert time.monotonic() - began >= 0.1
+
+
+def test_announcement_during_the_wait_ends_it(notebook):
+    one = reader(1, notebook)
+    waiting = threading.Thread(target=one._wait, args=(errors.Ended("x"), 30.0))
+    waiting.start()
+    while waiting.is_alive():
+        one.retry_now()
+        waiting.join(0.01)
+
+
+def test_name_that_is_none_is_told_without_the_password(notebook, caplog):
+    settings = PullSettings("admin", "hunter22", open_timeout_s=1.0, read_timeout_s=1.0)
+    one = RtspReader("cam", Fixed("rtsp://cam..lan/stream"), settings, Timeline(), notebook)
+    with pytest.raises(errors.Unreachable, match=r"the name cam\.\.lan is not known") as caught:
+        one.run_once()
+    assert caught.value.__context__ is None
+    assert diagnosis.knock("cam..lan", 554, 1.0) is False
+
+
+def test_unexpected_failure_is_logged_without_what_caused_it(notebook, caplog):
+    settings = PullSettings("admin", "hunter22")
+    one = RtspReader("cam", Fixed("rtsp://127.0.0.1:1/stream"), settings, Timeline(), notebook)
+
+    def fails():
+        one.stop()
+        defect = RuntimeError("defect near hunter22")
+        defect.__context__ = ValueError("cannot open rtsp://admin:hunter22@cam/")
+        raise defect
+
+    one.run_once = fails
+    one.run()
+    assert "RuntimeError: defect near ***" in caplog.text
+    assert "hunter22" not in caplog.text
+
+
+def test_path_of_a_vendor_that_puts_the_password_there_is_not_told(camera, notebook):
+    server = camera(replies(b"404 Not Found"))
+    with pytest.raises(errors.NoSuchPath) as caught:
+        reader(server.port, notebook, path="/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp").run_once()
+    assert "/user=***_password=***_channel=1" in str(caught.value)
+
+
+class Transports:
+    """Opens over the transports that it offers; notes what was tried."""
+
+    def __init__(self, one, offered):
+        self.one, self.offered, self.tried = one, offered, []
+        one._open_with = self.open
+
+    def open(self, url):
+        self.tried.append(self.one._transport)
+        if self.one._transport not in self.offered:
+            raise errors.SessionLimit("not offered")
+
+    def session(self):
+        self.tried.clear()
+        self.one._open("rtsp://cam/")
+        return self.tried
+
+
+def test_auto_returns_to_tcp_after_udp_that_gave_no_picture(notebook):
+    one = reader(1, notebook, PullSettings(transport="auto"))
+    camera = Transports(one, {"udp"})
+    assert camera.session() == ["tcp", "udp"]
+    assert camera.session() == ["tcp", "udp"], "opening proves nothing"
+    one._live(640, 360, "h264", AudioPath.none(""), 0.1)
+    assert camera.session() == ["udp"]
+    one._learn(errors.Ended("x"))
+    assert camera.session() == ["udp"]
+    one._learn(errors.Stalled("x"))
+    camera.offered = {"tcp", "udp"}
+    assert camera.session() == ["tcp"]
+    one._live(640, 360, "h264", AudioPath.none(""), 0.1)
+    assert camera.session() == ["tcp"]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def playing(monkeypatch, notebook, packets, clock):
+    """A reader whose camera plays `packets`, pairs of seconds and packet; a packet that is None ends as a timeout does."""
+    one = RtspReader("cam", Fixed("rtsp://cam/"), PullSettings(read_timeout_s=5.0), Timeline(), notebook, monotonic=clock)
+    monkeypatch.setattr("gateway.sources.rtsp.av.open", lambda *args, **more: FakeContainer(packets, clock))
+    return one
+
+
+class FakeContainer:
+    def __init__(self, packets, clock):
+        self.packets, self.clock = packets, clock
+        self.streams = SimpleNamespace(video=[Track(0, "h264")], audio=[])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        pass
+
+    def demux(self, *streams):
+        for wait_s, packet in self.packets:
+            self.clock.now += wait_s
+            if packet is None:
+                raise av.error.ExitError(1414092869, "Immediate exit requested")
+            yield packet
+
+
+class Track:
+    def __init__(self, index, codec):
+        self.index = index
+        self.codec_context = SimpleNamespace(name=codec, extradata=b"")
+
+
+class Picture(bytes):
+    stream_index, pts, is_keyframe = 0, None, False
+
+    @property
+    def size(self):
+        return len(self)
+
+
+def keyframe():
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, "yuv420p", Fraction(1, 25)
+    packets = [*encoder.encode(av.VideoFrame(64, 64, "yuv420p")), *encoder.encode(None)]
+    picture = Picture(b"".join(bytes(packet) for packet in packets))
+    picture.is_keyframe = True
+    return picture
+
+
+GARBAGE = Picture(b"\x00\x00\x00\x01\x0c\xff\xff")  # filler data only: bytes, but no picture
+
+
+def test_video_that_turns_to_garbage_is_stalled_and_not_late_for_ever(monkeypatch, notebook):
+    clock = Clock()
+    one = playing(monkeypatch, notebook, [(0.1, keyframe()), *[(1.0, GARBAGE)] * 100], clock)
+    with pytest.raises(errors.Stalled, match="only data that cannot be read"):
+        one.run_once()
+    assert 5 < clock.now - 100.1 < 7
+    assert len(notebook.frames) == 1
+
+
+def test_timeout_after_the_last_picture_does_not_count_as_healthy(monkeypatch, notebook):
+    clock = Clock()
+    delays = []
+    one = playing(monkeypatch, notebook, [(0.1, keyframe()), (6.0, keyframe()), (5.0, None)], clock)
+    one._backoff = SimpleNamespace(next_delay=lambda retry, healthy_s: delays.append(healthy_s) or 0.0)
+    with pytest.raises(errors.Stalled) as caught:
+        one.run_once()
+    one._delay(caught.value)
+    assert delays == [pytest.approx(6.0)]
+
+
+def test_snapshot_of_a_camera_slower_than_the_read_timeout_is_its_first_keyframe(monkeypatch):
+    packets = [(0.1, keyframe()), (10.0, None)]
+    monkeypatch.setattr("gateway.sources.rtsp.av.open", lambda *args, **more: FakeContainer(packets, Clock()))
+    frame = first_keyframe(Camera("cam", "Cam", rtsp="rtsp://cam/"), RtspDefaults(), lambda camera: ("", None))
+    assert frame.keyframe

@@ -24,11 +24,11 @@ class Child:
 
     def __init__(self, command: Sequence[str], output: Path, environ: Mapping[str, str] | None = None) -> None:
         self.output = output
-        self._file = output.open("wb")
-        self.process = subprocess.Popen(
-            list(command), stdout=self._file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT,
-            env={**os.environ, **(environ or {})},
-        )
+        with output.open("wb") as file:
+            self.process = subprocess.Popen(
+                list(command), stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT,
+                env={**os.environ, **(environ or {})},
+            )
 
     @property
     def pid(self) -> int:
@@ -64,7 +64,6 @@ class Child:
         if self.running:
             self.process.kill()
             self.process.wait(END_S)
-        self._file.close()
 
 
 def until(look: Callable[[], T], timeout_s: float, what: str) -> T:

@@ -2,9 +2,9 @@
 """A camera we did not write: GStreamer's rtsp-server with switches for what real cameras differ in.
 
 Run with the system's Python, which has PyGObject. Prints one JSON line `{"port": N}` when it listens and serves until
-SIGTERM; for each pipeline that starts, `{"epoch": S}`: the Unix time at which its running time was 0. Pictures are taken
-at multiples of 1/fps after its first one, ticks of the sound are at multiples of 3 s of running time. With one mount the stream is at `--path`, with several at /cam0, /cam1, ... The picture carries the clock of
+SIGTERM. With one mount the stream is at `--path`, with several at /cam0, /cam1, ... The picture carries the clock of
 DESIGN section 5, so that latency can be read from the pixels at the far end; with `--loop` it is a clip encoded before.
+The sound ticks every 3 s.
 """
 
 import argparse
@@ -25,7 +25,10 @@ from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402 -- aft
 from loop_clip import access_units  # noqa: E402
 
 CLOCK_WAIT_S = 10.0
-TONE = "audiotestsrc is-live=true wave=ticks tick-interval=3000000000 samplesperbuffer={n} ! audio/x-raw,rate={rate},channels={channels} ! audioconvert"
+TONE = (
+    "audiotestsrc is-live=true wave=ticks tick-interval=3000000000 samplesperbuffer={n} "
+    "! audio/x-raw,rate={rate},channels={channels} ! audioconvert"
+)
 SOURCE = "appsrc name=picture is-live=true format=time caps={caps}"
 
 
@@ -94,6 +97,8 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             pay = media.get_element().get_by_name(name)
             if pay:
                 pay.get_static_pad("src").add_probe(Gst.PadProbeType.QUERY_UPSTREAM, refuse_seeking)
+        # A second preparation keeps the pipeline running when the last client leaves: later ones join in mid-GOP.
+        media.connect("prepared", lambda media: media.prepare(None))
         picture = media.get_element().get_by_name("picture")
         if picture:
             threading.Thread(target=self.feed, args=(picture,), daemon=True).start()
@@ -105,7 +110,6 @@ class Factory(GstRtspServer.RTSPMediaFactory):
         interval = Gst.SECOND // self.o.fps
         first = clock.get_time() - picture.get_base_time()
         wall = time.time() - first / Gst.SECOND
-        print(json.dumps({"epoch": wall}), flush=True)
         count = 0
         while True:
             due = first + count * Gst.SECOND // self.o.fps

@@ -37,12 +37,6 @@ class GstCamera:
         path = self.options.get("path", "/cam") if mount is None else f"/cam{mount}"
         return f"rtsp://127.0.0.1:{port or self.port}{path}"
 
-    @property
-    def epoch(self) -> float:
-        """Unix time of the running time 0 of its pipeline, which starts with the first client; ticks sound every 3 s."""
-        lines = [json.loads(line) for line in self.child.text.splitlines() if line.startswith("{")]
-        return float(next(line["epoch"] for line in lines if "epoch" in line))
-
     def kill(self) -> None:
         """As if its power were cut (the kernel still says good-bye for it)."""
         self.child.end(signal.SIGKILL)
@@ -73,9 +67,9 @@ class GstCamera:
             elif value is not False:
                 command.append(f"--{name}={value}")
         child = Child(command, self._folder / f"camera-{id(self):x}-{self._runs}.log")
-        line = until(lambda: _first_json(child.text) or not child.running, START_S, "the camera listens")
-        if not isinstance(line, dict):
-            raise AssertionError(f"the camera did not start: {child.text}")
+        until(lambda: _first_json(child.text) or not child.running, START_S, "the camera listens")
+        line = _first_json(child.text)
+        assert line is not None, f"the camera did not start: {child.text}"
         self.port = line["port"]
         return child
 

@@ -11,7 +11,7 @@ H264_DELIMITER, H265_DELIMITER = 9, 35
 START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 
 
-def encode(  # noqa: PLR0913 -- a clip simply has these properties
+def encode(
     path: Path, *, codec: str = "h264", width: int = 1280, height: int = 720, fps: int = 25, gop: int = 50,
     bitrate_kbit: int = 2000, seconds: int = 8,
 ) -> Path:

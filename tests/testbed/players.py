@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import time
@@ -39,7 +40,7 @@ class Play:
     def largest_step_s(self) -> float:
         """Largest distance of two pictures in the order of presentation."""
         ordered = sorted(self.video_pts)
-        return max((b - a for a, b in zip(ordered, ordered[1:], strict=False)), default=0.0)
+        return max((b - a for a, b in itertools.pairwise(ordered)), default=0.0)
 
 
 def ffmpeg(url: str, seconds: float) -> Play:

@@ -54,7 +54,8 @@ class RtspRelay:
         self._closed = False
         self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def __enter__(self) -> RtspRelay:
         return self
@@ -65,6 +66,9 @@ class RtspRelay:
     def close(self) -> None:
         """End everything."""
         self._closed = True
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+        self._acceptor.join()
         self._listener.close()
         self.cut()
 
@@ -106,11 +110,13 @@ class RtspRelay:
 
     def _misanswer(self, client: socket.socket) -> None:
         noise = random.Random(7)
-        while client.recv(CHUNK_BYTES):
-            client.sendall(WEB_PAGE if self.mode is Mode.WEB_SERVER else noise.randbytes(4096))
-            if self.mode is Mode.WEB_SERVER:
-                self._drop(client)
-                return
+        try:
+            while client.recv(CHUNK_BYTES):
+                client.sendall(WEB_PAGE if self.mode is Mode.WEB_SERVER else noise.randbytes(4096))
+                if self.mode is Mode.WEB_SERVER:
+                    return
+        finally:
+            self._drop(client)
 
     def _pump(self, source: socket.socket, sink: socket.socket, strip: bool) -> None:
         held = b""

@@ -112,7 +112,7 @@ def app(gateway: FakeGateway, access: Access, tmp_path: Path) -> Flask:
     (web / "static" / "wall.css").write_text("body {}")
     templates = {
         "wall.html": "wall of {{ site }} {{ version }} csrf={{ csrf }}",
-        "login.html": "login csrf={{ csrf }} next={{ next }} https={{ https_url }} error={{ error }}",
+        "login.html": "login csrf={{ csrf }} next={{ next }} https={{ https_url }} error={{ error }} key={{ error_key }}",
         "error.html": "{{ site }}: {{ status }} {{ error }} csrf={{ csrf }}",
     }
     for name, text in templates.items():

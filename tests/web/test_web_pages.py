@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from gateway.http.access import Access
+from gateway.web.app import create_app
 
 
 def test_the_wall_sends_a_stranger_to_the_login_and_back_to_where_he_wanted(browser):
@@ -57,6 +58,18 @@ def test_guessing_is_slowed_down_with_a_message_for_people(browser):
     assert [answer.status_code for answer in answers][-1] == 429
     assert "Too many wrong passwords. Try again in" in answers[-1].text
     assert int(answers[-1].headers["retry-after"]) >= 1
+
+
+def test_what_went_wrong_at_the_login_can_be_said_in_chinese(browser, gateway, access: Access):
+    assert "key=login.wrong_password" in browser.log_in("wrong").text
+    assert "key=login.expired" in browser.post("/login", username="admin").text
+    answers = [browser.log_in(f"guess {number}") for number in range(7)]
+    assert "key=login.too_many" in answers[-1].text
+    texts = Path(__file__).resolve().parents[2] / "web" / "static" / "js" / "strings.zh.js"
+    known = texts.read_text(encoding="utf-8")
+    assert all(f'"login.{name}"' in known for name in ("wrong_password", "expired", "too_many"))
+    page = create_app(gateway, access).test_client().post("/login", data={"username": "admin"}).text
+    assert 'data-i18n="login.expired"' in page
 
 
 def test_a_login_form_of_another_site_is_refused(browser):
@@ -149,8 +162,6 @@ def test_anonymous_viewing_opens_the_wall_but_not_the_admin_routes(browser, acce
 
 
 def test_the_real_templates_render(gateway, access, monkeypatch):
-    from gateway.web.app import create_app
-
     app: Flask = create_app(gateway, access)
     client = app.test_client()
     assert "Warehouse 3" in client.get("/login").text

@@ -1,0 +1,170 @@
+"""The gateway starts, changes and ends as promised, whatever one of its parts does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from gateway.config.model import Camera, HostPort, Listen
+from gateway.errors import InstanceError, ListenError, Unreachable
+from gateway.instance import InstanceLock
+from gateway.onvif.wsdiscovery import Device
+from gateway.run import serve
+
+START_WITHIN_S = 10.0
+AWAY = "rtsp://127.0.0.1:1/live"
+
+
+def camera(camera_id, **more):
+    return Camera(camera_id, **{"name": camera_id.title(), "rtsp": AWAY, **more})
+
+
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_it_starts_and_stops_within_bounds_and_frees_its_ports(config, serving):
+    async def main():
+        async with asyncio.timeout(START_WITHIN_S):
+            running = serving(config)
+            service = await running.__aenter__()
+        ports = [service.port(scheme) for scheme in ("https", "http", "rtmp")]
+        assert all([await asyncio.to_thread(accepts, port) for port in ports])
+        began = time.monotonic()
+        await running.__aexit__(None, None, None)
+        assert time.monotonic() - began < 6
+        assert not any([await asyncio.to_thread(accepts, port) for port in ports])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("scheme", ["https", "http", "rtmp"])
+def test_port_in_use_is_said_with_its_number_and_frees_the_others(config, serving, scheme):
+    async def main():
+        with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:
+            port, free = taken.getsockname()[1], other.getsockname()[1]
+            other.close()
+            rest = {"rtmp" if scheme != "rtmp" else "http": HostPort("127.0.0.1", free)}
+            listen = replace(Listen(None, None, None), **{scheme: HostPort("127.0.0.1", port)}, **rest)
+            with pytest.raises(ListenError, match=rf"{port}.*(in use|listens there)"):
+                async with serving(replace(config, listen=listen)):
+                    pass
+            assert not await asyncio.to_thread(accepts, free)
+
+    asyncio.run(main())
+
+
+def test_second_instance_is_refused_before_it_writes_anything(config):
+    with InstanceLock(config.data_dir):
+        with pytest.raises(InstanceError, match=r"another gateway .* already uses"):
+            serve(config, lambda service, generated: None)
+        assert [one.name for one in config.data_dir.iterdir()] == ["gateway.lock"]
+    with InstanceLock(config.data_dir):
+        pass
+
+
+def test_reload_changes_what_changed_and_leaves_the_rest_running(config, serving):
+    before = replace(config, cameras=(camera("stays"), camera("goes"), camera("changes")))
+    after = replace(config, cameras=(camera("comes"), camera("changes", name="Other"), camera("stays")))
+
+    async def main():
+        async with serving(before) as service:
+            streams = dict(service._streams)
+            readers = {name: source.sources[0]._reader for name, source in service._cameras.items()}
+            service.reload(after)
+            assert [view.id for view in service.cameras()] == ["comes", "changes", "stays"]
+            assert service._streams["stays"] is streams["stays"]
+            assert service._cameras["stays"].sources[0]._reader is readers["stays"]
+            assert service._streams["changes"] is not streams["changes"]
+            assert service.camera("changes").name == "Other"
+            assert service.camera("goes") is None
+            for name in ("goes", "changes"):
+                await asyncio.to_thread(readers[name].thread.join, 5)
+                assert not readers[name].thread.is_alive()
+
+    asyncio.run(main())
+
+
+def test_pages_ask_from_other_threads(config, serving):
+    async def main():
+        async with serving(replace(config, cameras=(camera("yard"),))) as service:
+
+            def ask():
+                assert threading.get_ident() != service._loop_thread
+                return (
+                    [view.id for view in service.cameras()],
+                    service.camera("yard").source,
+                    service.camera("nobody"),
+                    service.snapshot("yard", 320),
+                    service.discovered(),
+                    service.readiness().ready,
+                )
+
+            assert await asyncio.to_thread(ask) == (["yard"], AWAY, None, None, (), True)
+
+    asyncio.run(main())
+
+
+def test_listener_that_fails_to_stop_keeps_nothing_else_open(config, serving, caplog):
+    async def main():
+        async with serving(config) as service:
+            ports = [service.port("https"), service.port("http")]
+            stop = service._rtmp.stop
+
+            async def fails():
+                await stop()
+                raise RuntimeError("the listener is stuck")
+
+            service._rtmp.stop = fails
+        assert not any([await asyncio.to_thread(accepts, port) for port in ports])
+
+    asyncio.run(main())
+    assert "stopping: the listener is stuck" in caplog.text
+
+
+def test_switched_off_camera_is_disabled_everywhere_in_the_view(config, serving):
+    async def main():
+        async with serving(replace(config, cameras=(camera("yard", enabled=False, sub=AWAY),))) as service:
+            view = service.camera("yard")
+            assert {view.status.code, *(stream.status.code for stream in view.streams)} == {"disabled"}
+            assert view.status.since > 0
+
+    asyncio.run(main())
+
+
+def test_resolver_is_told_where_discovery_has_seen_the_camera(config, serving, monkeypatch):
+    asked = asyncio.Event()
+    seen = {}
+
+    async def discover():
+        return [Device("urn:1", "127.0.0.9:8899", ("http://127.0.0.9:8899/onvif/device",), name="Cam")]
+
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        def resolve_camera(address, *login, known_xaddrs, **more):
+            seen[address] = known_xaddrs
+            loop.call_soon_threadsafe(asked.set)
+            raise Unreachable("away")
+
+        monkeypatch.setattr("gateway.service.discover", discover)
+        monkeypatch.setattr("gateway.sources.resolver.resolve_camera", resolve_camera)
+        async with serving(config) as service:
+            await service._discover()
+            one = Camera("yard", "Yard", address="127.0.0.9")
+            service.reload(replace(config, cameras=(one,)))
+            async with asyncio.timeout(5):
+                await asked.wait()
+            assert [view.camera_id for view in service.discovered()] == ["yard"]
+
+    asyncio.run(main())
+    assert seen == {"127.0.0.9": ("http://127.0.0.9:8899/onvif/device",)}
