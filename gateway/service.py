@@ -39,6 +39,7 @@ from gateway.rtmp.server import Credentials, RtmpServer
 from gateway.sources.account import with_login
 from gateway.sources.camera import CameraSource
 from gateway.sources.identity import pairs
+from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import onvif_resolver
 from gateway.web.app import create_app
 from gateway.web.ports import CameraView, DiscoveredView, Readiness
@@ -81,7 +82,7 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
-        self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp)
+        self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp, publish=self._publish_point)
         listen = config.listen
         certificates = Certificates(config.data_dir) if listen.https is not None else None
         pages = create_app(
@@ -272,6 +273,10 @@ class Service:
 
     async def _authorise_rtmp(self, asked: Credentials) -> bool:
         return await self._access.check_params(asked.client, asked.params)
+
+    def _publish_point(self, camera_id: str) -> PublishSource | None:
+        source = self._cameras.get(camera_id)
+        return next((one for one in source.sources if isinstance(one, PublishSource)), None) if source is not None else None
 
     def _tick(self) -> None:
         for source in self._cameras.values():

@@ -10,6 +10,7 @@ from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
 from gateway.redact import redact
 from gateway.sources.camera import CameraSource, StreamSource
+from gateway.sources.publish import PublishSource
 from gateway.web.ports import CameraView, DiscoveredView, StreamView
 
 _OUTPUTS = ("rtmp", "hls", "ws")
@@ -39,7 +40,7 @@ def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
     )
 
 
-def stream_view(source: StreamSource) -> StreamView:
+def stream_view(source: StreamSource | PublishSource) -> StreamView:
     """One stream as it is right now."""
     stream = source.stream
     video = next((track for track in stream.tracks if track.kind is Kind.VIDEO), None)

@@ -202,8 +202,5 @@ def _url(source: SourceUrl | None) -> str | None:
 
 def _warnings(file: _File, entries: Mapping[str, CameraEntry]) -> Iterator[Finding]:
     for key, entry in entries.items():
-        if entry.publish:
-            text = "this version does not accept publishers yet; the camera is kept out of service"
-            yield file.at(("cameras", key, "publish"), text)
         if entry.push:
             yield file.at(("cameras", key, "push"), "this version does not push yet; the list is ignored")

@@ -356,7 +356,8 @@ class Cutter:
         span, room = at - raw, boundary - start
         times = [start + (frame.dts - raw) * room // span for frame in frames]
         for index in range(1, len(times)):
-            times[index] = max(times[index], times[index - 1] + 1)
+            # at least a tick for each picture, and room for those that follow
+            times[index] = min(max(times[index], times[index - 1] + 1), boundary - len(times) + index)
         samples = _samples(frames, times, boundary)
         shift = self._shift(frames[0]) * self._clock
         lead = TrackRun(1, start + shift, samples)

@@ -1,9 +1,11 @@
-"""One accepted RTMP connection: moves bytes between its socket and its session, and its player through its life.
+"""One accepted RTMP connection: moves bytes between its socket and its session, and its player or publisher through its life.
 
     HANDSHAKE ── IDLE ── OPENING ── PLAYING ── CLOSING
-                  └───────┴────────────┘ closeStream, deleteStream or another play lead back
+                  │  └───── PUBLISHING ─────────┘
+                  └── closeStream, deleteStream or another play or publish lead back
 
-Whatever waits has a deadline, looked at by `tick`: a silent peer, a camera that does not come, a player that takes nothing.
+Whatever waits has a deadline, looked at by `tick`: a silent peer, a camera that does not come, a player that takes nothing,
+a publisher that sends nothing. Publishers are never pinged: OBS does not answer, and its media is a better sign of life.
 Only this connection pays for it.
 
 Event loop only.
@@ -25,9 +27,10 @@ from gateway.media.stream import Stream
 from gateway.rtmp.address import Address
 from gateway.rtmp.chunk import ChunkLimits
 from gateway.rtmp.complaints import Complaints
+from gateway.rtmp.publisher import FIRST_MEDIA_S, SILENCE_S, Publisher, PublishPoint
 from gateway.rtmp.relay import Relay
 from gateway.rtmp.relays import Relays
-from gateway.rtmp.session import CloseStream, Event, Failed, Pause, Play, Publish, Receive, ServerSession
+from gateway.rtmp.session import CloseStream, Event, Failed, Media, Pause, Play, Publish, Receive, ServerSession
 from gateway.rtmp.viewer import Viewer, ViewerLimits
 
 log = logging.getLogger(__name__)
@@ -58,6 +61,7 @@ class Credentials:
 
 Authorise = Callable[[Credentials], bool | Awaitable[bool]]
 Resolve = Callable[[str], Stream | None]
+FindPublishPoint = Callable[[str], PublishPoint | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,12 @@ class ServerLimits:
     dead_s: float = 60.0
     """A connected player is kept over an outage of this length."""
     ping_s: float = 30.0
+    wrong_key_s: float = 1.0
+    """A wrong publish key is answered this much later: with `per_address` it bounds how fast keys can be tried."""
+    first_media_s: float = FIRST_MEDIA_S
+    """From the acceptance of a publisher to its first media message."""
+    silence_s: float = SILENCE_S
+    """A publisher that sends no media, or none that can be decoded, is closed after this long."""
     connections: int = 1000
     per_address: int = 64
     tick_s: float = 1.0
@@ -104,6 +114,8 @@ class Context:
 
     resolve: Resolve
     authorise: Authorise
+    publish: FindPublishPoint | None
+    """None: nobody may publish."""
     relays: Relays
     limits: ServerLimits
     counters: Counters
@@ -118,6 +130,7 @@ class _State(enum.Enum):
     IDLE = "idle"
     OPENING = "opening"
     PLAYING = "playing"
+    PUBLISHING = "publishing"
     CLOSING = "closing"
 
 
@@ -141,6 +154,7 @@ class Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._opening: asyncio.Task[None] | None = None
         self._playing: _Playing | None = None
+        self._publisher: Publisher | None = None
         self._paused_reading = False
         self._admitted = False
         self.client = "?"
@@ -150,6 +164,11 @@ class Connection(asyncio.Protocol):
     def playing(self) -> bool:
         """Media flows, or will when its camera is back."""
         return self._playing is not None
+
+    @property
+    def publishing(self) -> bool:
+        """An encoder sends, or is about to."""
+        return self._publisher is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the peer in, or turn it away."""
@@ -201,7 +220,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give everything back."""
-        self._leave(f"connection lost ({exc})" if exc else "the player left")
+        role = "player" if self._publisher is None else "publisher"
+        self._leave(f"the {role}'s connection was lost ({exc})" if exc else f"the {role} left")
         self._state = _State.CLOSING
         if self._admitted:
             self._context.forget(self)
@@ -213,6 +233,11 @@ class Connection(asyncio.Protocol):
             return
         if self._deadline is not None and now >= self._deadline:
             self._overdue(now)
+            return
+        if self._publisher is not None:
+            silence = self._publisher.check(now)
+            if silence:
+                self._refuse_publish(silence)
             return
         playing = self._playing
         if playing is None:
@@ -254,18 +279,21 @@ class Connection(asyncio.Protocol):
     def _handle(self, event: Event) -> None:
         if self._state is _State.CLOSING:
             return
-        if isinstance(event, Play):
+        if isinstance(event, Media):
+            if self._publisher is not None:
+                now = self._context.monotonic()
+                self._publisher.take(event.type_id, event.timestamp, event.payload, now)
+        elif isinstance(event, Play):
             self._leave("another play")
             # `_open` keeps its own deadlines; this one is for an `authorise` or `resolve` that breaks.
             self._state = _State.OPENING
             self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + FLUSH_S
             self._opening = asyncio.get_running_loop().create_task(self._open(event.address))
         elif isinstance(event, Publish):
-            self._leave("publish")
-            self._complain("refused to publish: publishing is not enabled")
-            self._finish(self._session.refuse_publish("publishing is not enabled"))
+            self._leave("another publish")
+            self._publish(event.address)
         elif isinstance(event, CloseStream):
-            self._leave("the player closed the stream")
+            self._leave("the player closed the stream" if self._publisher is None else "the publisher left")
             self._be_idle()
         elif isinstance(event, Pause) and self._playing is not None:
             self._playing.viewer.pause(event.paused)
@@ -315,6 +343,41 @@ class Connection(asyncio.Protocol):
         self._write(self._session.accept_play())
         relay.join(viewer)
 
+    def _publish(self, address: Address) -> None:
+        """Let the publisher send, or tell it why not."""
+        if self._context.publish is None:
+            self._refuse_publish("publishing is not enabled")
+            return
+        if address.app != APPLICATION or not address.name:
+            self._refuse_publish(f"no such place; addresses look like rtmp://HOST/{APPLICATION}/<camera>?key=<key>")
+            return
+        point = self._context.publish(address.name)
+        if point is None or not point.admits(address.params):
+            # Strangers are not told which ids exist; the log says what is wrong.
+            wrong = "no camera takes a publisher under this name" if point is None else "wrong or missing key"
+            answer = self._refuse_publish_later(f"wrong key, or no camera {address.name!r} that takes a publisher", wrong)
+            self._state = _State.OPENING
+            self._deadline = self._context.monotonic() + AUTHORISE_S + FLUSH_S
+            self._opening = asyncio.get_running_loop().create_task(answer)
+            return
+        now, limits = self._context.monotonic(), self._context.limits
+        publisher = Publisher(
+            self.client,
+            point,
+            now,
+            self._refuse_publish,
+            first_media_s=limits.first_media_s,
+            silence_s=limits.silence_s,
+        )
+        refusal = point.open(publisher, now)
+        if refusal:
+            self._refuse_publish(refusal)
+            return
+        self._state, self._deadline = _State.PUBLISHING, None
+        self._publisher = publisher
+        log.info("rtmp %s: publishes %s", self.client, point.id)
+        self._write(self._session.accept_publish())
+
     async def _authorised(self, address: Address) -> bool:
         credentials = Credentials(self.client, address.params, address.name)
         try:
@@ -333,6 +396,17 @@ class Connection(asyncio.Protocol):
         self._complain(f"play refused: {description}")
         self._finish(self._session.refuse_play(description, code=code))
 
+    def _refuse_publish(self, description: str, for_log: str = "") -> None:
+        """Tell the encoder in words it shows, then close."""
+        what = "publish refused" if self._publisher is None else "publisher closed"
+        self._leave(description)
+        self._complain(f"{what}: {for_log or description}")
+        self._finish(self._session.refuse_publish(description))
+
+    async def _refuse_publish_later(self, description: str, for_log: str) -> None:
+        await asyncio.sleep(self._context.limits.wrong_key_s)
+        self._refuse_publish(description, for_log)
+
     def _finish(self, last: bytes, *, count: bool = True) -> None:
         """Send `last` and close. The peer's own end, or a deadline, ends it: a reset could overtake the message."""
         self._state = _State.CLOSING
@@ -347,7 +421,7 @@ class Connection(asyncio.Protocol):
     def _overdue(self, now: float) -> None:
         if self._state is not _State.CLOSING:
             self._context.counters.broken += 1
-            waited = "handshake" if self._state is _State.HANDSHAKE else "play"
+            waited = "handshake" if self._state is _State.HANDSHAKE else "play or publish"
             self._context.complaints.add(self.client, now, f"closed: no {waited} in time")
         self._deadline = None
         self._state = _State.CLOSING
@@ -358,7 +432,10 @@ class Connection(asyncio.Protocol):
         self._deadline = self._context.monotonic() + self._context.limits.action_s
 
     def _leave(self, reason: str) -> None:
-        """End the play, if there is one."""
+        """End the play or the publish, if there is one."""
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            publisher.end(reason, self._context.monotonic())
         opening, self._opening = self._opening, None
         if opening is not None and opening is not asyncio.current_task():
             opening.cancel()

@@ -27,6 +27,7 @@ from gateway.rtmp.connection import (
     Context,
     Counters,
     Credentials,
+    FindPublishPoint,
     Resolve,
     ServerLimits,
 )
@@ -51,13 +52,15 @@ class RtmpStatus:
     streams: int
     """Streams with at least one player."""
     counters: Counters
+    publishers: int = 0
 
 
 class RtmpServer:
-    """Serves streams to RTMP players.
+    """Serves streams to RTMP players, and takes them from RTMP publishers.
 
     `resolve` finds a stream by its id (`front-door`, `front-door.sub`). `authorise` decides, at once or as a coroutine (which
-    may take its time after a wrong password), who may play. `enhanced` says, by stream id, what players get that announce no
+    may take its time after a wrong password), who may play. `publish` finds the stream that waits for a publisher, by its id;
+    None: nobody may publish. `enhanced` says, by stream id, what players get that announce no
     Enhanced RTMP while the stream is H.265, AV1 or Opus.
     """
 
@@ -66,6 +69,7 @@ class RtmpServer:
         resolve: Resolve,
         authorise: Authorise,
         *,
+        publish: FindPublishPoint | None = None,
         enhanced: Callable[[str], Enhanced] = lambda _stream_id: Enhanced.SEND,
         limits: ServerLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -84,6 +88,7 @@ class RtmpServer:
         self._context = Context(
             resolve,
             authorise,
+            publish,
             self._relays,
             self._limits,
             self._counters,
@@ -103,7 +108,8 @@ class RtmpServer:
     def status(self) -> RtmpStatus:
         """Figures of this moment."""
         players = sum(connection.playing for connection in self._connections)
-        return RtmpStatus(len(self._connections), players, len(self._relays), self._counters)
+        publishers = sum(connection.publishing for connection in self._connections)
+        return RtmpStatus(len(self._connections), players, len(self._relays), self._counters, publishers)
 
     async def start(self, host: str, port: int) -> None:
         """Listen. `port` 0 takes a free one.

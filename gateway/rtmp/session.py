@@ -1,7 +1,8 @@
 """The server's side of one RTMP connection (RTMP 1.0 sections 5.4, 6 and 7), without any I/O.
 
 Bytes go in, bytes to send and events come out. Decisions (may this client play, is there such a stream) are the caller's: it
-answers a `Play` or `Publish` event later with `accept_play`, `refuse_play` or `refuse_publish` and sends what they return.
+answers a `Play` or `Publish` event later with `accept_play`, `refuse_play`, `accept_publish` or `refuse_publish` and sends
+what they return.
 What is answered to which client, and why some calls are answered although nobody needs it, is written at each command.
 
 Pure; called from the event loop.
@@ -21,6 +22,8 @@ from gateway.rtmp.handshake import RandomBytes, ServerHandshake
 
 WINDOW_BYTES = 2_500_000
 """Acknowledgement window we announce, and assume of a peer that announces none: what nginx, SRS and others use."""
+PUBLISHER_PARTIAL_BYTES = 16 * 1024 * 1024
+"""Unfinished messages of an accepted publisher: a 4K keyframe, and sound between its chunks."""
 STREAM_ID = 1
 """The only message stream, as in nginx: media is serialised once for all players, so all of them must have the same."""
 CSID_CONTROL, CSID_COMMAND, CSID_AUDIO, CSID_STATUS, CSID_VIDEO = 2, 3, 4, 5, 6
@@ -30,6 +33,8 @@ _DYNAMIC = 2
 _WRAP = 0xFFFFFFFF
 _CAN_DECODE_OR_FORWARD = 1 | 4
 _CAN_FORWARD = 4
+_CAPS_MODEX = 4
+_MEDIA = frozenset({chunk.AUDIO, chunk.VIDEO, chunk.AGGREGATE})
 
 _REPLIES = frozenset({"_result", "_error", "onStatus", "onBWDone"})
 
@@ -54,11 +59,24 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """The client wants to send a stream; answer with `refuse_publish`. Its media is ignored until it is accepted."""
+    """The client wants to send a stream; answer with `accept_publish` or `refuse_publish`.
+
+    Some hardware does not wait for the answer: `Media` may follow at once, and belongs to nobody until it is accepted.
+    """
 
     address: Address
     kind: str
     """`live`, `record` or `append`; encoders for cameras send `live`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """An audio, video or aggregate message after `Publish`."""
+
+    type_id: int
+    timestamp: int
+    """Milliseconds modulo 2^32."""
+    payload: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +106,7 @@ class Failed:
     error: RtmpError = field(compare=False)
 
 
-Event = Connect | Play | Publish | Pause | Receive | CloseStream | Failed
+Event = Connect | Play | Publish | Media | Pause | Receive | CloseStream | Failed
 
 
 class ServerSession:
@@ -105,6 +123,7 @@ class ServerSession:
         self.fourccs: frozenset[str] = frozenset()
         """As in `Connect`."""
         self.connected = False
+        self._publishing = False
         self._received = 0
         self._acknowledged = 0
         self._peer_window = WINDOW_BYTES
@@ -112,6 +131,7 @@ class ServerSession:
             "createStream": self._create_stream,
             "getStreamLength": self._stream_length,
             "FCPublish": self._fc_publish,
+            "FCUnpublish": self._fc_unpublish,
             "play": self._play,
             "play2": self._play,
             "publish": self._publish,
@@ -156,8 +176,15 @@ class ServerSession:
         """End of a play, before or after it began. Players stop and show `description`; close after sending it."""
         return _on_status("error", code, description)
 
+    def accept_publish(self) -> bytes:
+        """The publisher may send, and from now on messages of full size."""
+        self._reader.partial_bytes = PUBLISHER_PARTIAL_BYTES
+        start = _on_status("status", "NetStream.Publish.Start", "Publishing")
+        return _user_control(STREAM_BEGIN, STREAM_ID) + start
+
     def refuse_publish(self, description: str) -> bytes:
         """The code every encoder understands as final, whatever the reason; close after sending it."""
+        self._publishing = False
         return _on_status("error", "NetStream.Publish.BadName", description)
 
     def ping(self, milliseconds: int) -> bytes:
@@ -180,7 +207,10 @@ class ServerSession:
 
     def _message(self, message: Message) -> None:
         kind, payload = message.type_id, message.payload
-        if kind == chunk.COMMAND:
+        if kind in _MEDIA:
+            if self._publishing:
+                self._events.append(Media(kind, message.timestamp, payload))
+        elif kind == chunk.COMMAND:
             self._command(payload)
         elif kind == chunk.COMMAND_AMF3:
             # In practice one zero byte and then AMF0, from every client that asks for objectEncoding 3.
@@ -190,8 +220,8 @@ class ServerSession:
             self._peer_window = int.from_bytes(payload[:4], "big") or self._peer_window
         elif kind == chunk.USER_CONTROL and len(payload) >= 6 and payload[:2] == PING_REQUEST.to_bytes(2, "big"):
             self._out.append(_user_control(PING_RESPONSE, int.from_bytes(payload[2:6], "big")))
-        # Everything else has nothing to say to a server that plays: acknowledgements, buffer lengths, peer bandwidth,
-        # shared objects, AMF3 data, and media of a publisher that was not accepted.
+        # Everything else has nothing to say: acknowledgements, buffer lengths, peer bandwidth, shared objects, and metadata,
+        # which encoders leave out, send late, or fill with tracks that never come.
 
     def _command(self, payload: bytes) -> None:
         values = amf0.decode(payload)
@@ -212,7 +242,7 @@ class ServerSession:
             # values[2] is the command object, null for all of these.
             handler(number, values[3:])
         else:
-            # releaseStream, FCSubscribe, FCUnpublish, _checkbw and whatever else: FFmpeg fails on _error, some hardware
+            # releaseStream, FCSubscribe, _checkbw and whatever else: FFmpeg fails on _error, some hardware
             # waits for any answer at all, nobody minds this one.
             self._result(number, None, amf0.UNDEFINED)
 
@@ -231,7 +261,7 @@ class ServerSession:
         if self.fourccs or "capsEx" in info:
             properties["videoFourCcInfoMap"] = {"hvc1": float(_CAN_FORWARD), "av01": float(_CAN_FORWARD)}
             properties["audioFourCcInfoMap"] = {"Opus": float(_CAN_FORWARD)}
-            properties["capsEx"] = 0.0
+            properties["capsEx"] = float(_CAPS_MODEX)
         status: dict[str, amf0.Value] = {
             "level": "status",
             "code": "NetConnection.Connect.Success",
@@ -254,14 +284,21 @@ class ServerSession:
         status: dict[str, amf0.Value] = {"level": "status", "code": "NetStream.Publish.Start", "description": ""}
         self._send(CSID_COMMAND, 0, amf0.encode("onFCPublish", 0.0, None, status))
 
+    def _fc_unpublish(self, transaction: float, _values: list[amf0.Value]) -> None:
+        self._result(transaction, None, amf0.UNDEFINED)
+        if self._publishing:
+            self._close_stream(transaction, [])
+
     def _play(self, _transaction: float, values: list[amf0.Value]) -> None:
         first = values[0] if values else None
         name = first.get("streamName") if isinstance(first, Mapping) else first
+        self._publishing = False
         self._events.append(Play(self._address(_text(name))))
 
     def _publish(self, _transaction: float, values: list[amf0.Value]) -> None:
         kind = _text(values[1]) if len(values) > 1 else ""
         address = self._address(_text(values[0]) if values else "")
+        self._publishing = True
         self._events.append(Publish(address, kind if kind in ("record", "append") else "live"))
 
     def _pause(self, _transaction: float, values: list[amf0.Value]) -> None:
@@ -280,6 +317,7 @@ class ServerSession:
         self._events.append(Receive(video=bool(values[0]) if values else True))
 
     def _close_stream(self, _transaction: float, _values: list[amf0.Value]) -> None:
+        self._publishing = False
         self._events.append(CloseStream())
 
     def _address(self, name: str) -> Address:

@@ -16,6 +16,7 @@ from gateway.onvif import addresses
 from gateway.sources import watch
 from gateway.sources.account import Account
 from gateway.sources.location import Fixed, Location, Shared
+from gateway.sources.publish import PublishSource
 from gateway.sources.rtsp import PullSettings, RtspReader
 from gateway.sources.sink import LoopSink
 
@@ -155,14 +156,16 @@ class CameraSource:
         self.camera = camera
         self._disabled = _disabled(camera)
         main, sub = locations(camera, resolve)
-        sources: list[StreamSource] = []
-        if main is not None:
+        sources: list[StreamSource | PublishSource] = []
+        if camera.publish is not None:
+            sources.append(PublishSource(camera.id, camera.publish.key))
+        elif main is not None:
             settings, account = pull_settings(camera, defaults), Account()
             sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
             if sub is not None:
                 on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
                 sources.append(StreamSource(f"{camera.id}.sub", sub, settings, account, on_demand=on_demand, loop=loop))
-        self.sources: tuple[StreamSource, ...] = tuple(sources)
+        self.sources: tuple[StreamSource | PublishSource, ...] = tuple(sources)
         if self._disabled is not None:
             for source in self.sources:
                 source.stream.set_status(self._disabled)
@@ -224,9 +227,6 @@ def locations(camera: Camera, resolve: Resolve) -> tuple[Location | None, Locati
 def _disabled(camera: Camera) -> Status | None:
     if not camera.enabled:
         return Status(State.DISABLED, since=time.time(), reason="switched off in the configuration", code="disabled")
-    if camera.publish is not None:
-        reason = "this version does not accept publishers yet"
-        return Status(State.DISABLED, since=time.time(), reason=reason, code="not-supported")
     return None
 
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import av
 import numpy as np
 import pytest
+from child import until
 from clock_reader import read_clock, ticks
 from gateway_process import GatewayProcess
 from gst_process import GstCamera
@@ -62,6 +63,7 @@ def test_sound_keeps_its_distance_to_the_picture_over_both_outputs(
         direct = watch_directly(cameras)
     service = gateway({name: {"rtsp": camera.url()} for name, camera in cameras.items()})
     service.wait_live(*cameras)
+    until(lambda: all(service.camera(name)["streams"][0]["audio"] for name in cameras), 20, "the sound of every camera")
     urls = {(name, output): getattr(service, output)(name) for name in cameras for output in ("rtmp", "hls")}
     with ThreadPoolExecutor(6) as pool:
         jobs = {key: pool.submit(sound_behind_picture, url) for key, url in urls.items()}

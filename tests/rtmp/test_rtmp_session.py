@@ -11,7 +11,7 @@ from gateway.rtmp.address import Address
 from gateway.rtmp.amf0 import UNDEFINED
 from gateway.rtmp.chunk import ChunkReader, encode_message
 from gateway.rtmp.errors import AmfError, ChunkError, HandshakeError, SessionError
-from gateway.rtmp.session import CloseStream, Connect, Failed, Pause, Play, Publish, Receive, ServerSession
+from gateway.rtmp.session import CloseStream, Connect, Failed, Media, Pause, Play, Publish, Receive, ServerSession
 
 
 def new_session() -> ServerSession:
@@ -330,3 +330,80 @@ def test_random_bytes_after_the_handshake_raise_nothing(data):
     session.receive(b"\x03" + bytes(1536) + bytes(1536))
     session.receive(data)
     assert list(ChunkReader().feed(session.ping(1)))
+
+
+def picture(payload: bytes = b"\x17\0\0\0\0x", type_id: int = chunk.VIDEO, timestamp: int = 40) -> bytes:
+    return encode_message(6, type_id, 1, timestamp, payload, chunk_bytes=128)
+
+
+def test_media_is_heard_from_publishers_only_and_until_they_stop(talk):
+    talk.say(picture())
+    assert talk.events == []
+    talk.call("publish", 5.0, None, "phone?key=k", "live")
+    talk.say(picture(b"v") + picture(b"a", chunk.AUDIO, 0xFFFFFFFE) + picture(b"g", chunk.AGGREGATE))
+    media = [Media(9, 40, b"v"), Media(8, 0xFFFFFFFE, b"a"), Media(22, 40, b"g")]
+    assert talk.events == [Publish(Address("live", "phone", {"key": "k"}), "live"), *media]
+    talk.events.clear()
+    assert talk.call("FCUnpublish", 6.0, None, "phone") == [["_result", 6.0, None, UNDEFINED]]
+    talk.say(picture())
+    assert talk.events == [CloseStream()]
+
+
+@pytest.mark.parametrize("way", ["closeStream", "deleteStream", "play"])
+def test_every_way_to_stop_publishing(talk, way):
+    talk.call("publish", 5.0, None, "phone", "live")
+    talk.call(way, 0.0, None, "x")
+    talk.events.clear()
+    talk.say(picture())
+    assert talk.events == []
+
+
+def test_publish_is_accepted_as_ffmpeg_and_obs_wait_for_it(talk):
+    talk.call("publish", 5.0, None, "phone", "live")
+    talk.player.feed(talk.session.accept_publish())
+    (status,) = talk.player.replies("onStatus")
+    assert status[:3] == ["onStatus", 0.0, None]
+    assert (status[3]["level"], status[3]["code"]) == ("status", "NetStream.Publish.Start")
+
+
+def test_only_an_accepted_publisher_may_send_large_messages(talk, player):
+    large = picture(bytes(3_000_000))
+    talk.call("publish", 5.0, None, "phone", "live")
+    talk.player.feed(talk.session.accept_publish())
+    talk.events.clear()
+    talk.say(large)
+    assert [len(event.payload) for event in talk.events] == [3_000_000]
+    stranger = Talk(player)
+    stranger.say(stranger.player.connect())
+    stranger.call("publish", 5.0, None, "phone", "live")
+    stranger.say(large)
+    assert isinstance(stranger.events[-1], Failed)
+    assert isinstance(stranger.events[-1].error, ChunkError)
+
+
+def test_a_message_over_eight_mebibytes_ends_even_a_publisher(talk):
+    talk.call("publish", 5.0, None, "phone", "live")
+    talk.player.feed(talk.session.accept_publish())
+    talk.say(picture(bytes(8 * 1024 * 1024 + 1)))
+    assert isinstance(talk.events[-1], Failed)
+
+
+def test_publishers_get_acknowledgements(talk):
+    talk.call("publish", 5.0, None, "phone", "live")
+    talk.player.feed(talk.session.accept_publish())
+    for _ in range(30):
+        talk.say(picture(bytes(100_000)))
+    assert len(talk.player.media(chunk.ACKNOWLEDGEMENT)) == 1
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_a_damaged_publish_raises_nothing_and_splits_do_not_matter(player, data):
+    talk = player()
+    said = talk.command("publish", 5.0, None, "phone?key=k", "live", stream_id=1) + picture(bytes(300)) + picture(b"a", 8)
+    said = bytearray(said + talk.command("FCUnpublish", 6.0, None, "phone"))
+    at = data.draw(st.integers(0, len(said) - 1))
+    said[at] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(said)))
+    hello = conversation(player)[:3073] + talk.connect()
+    assert run([hello, bytes(said)]) == run([hello, bytes(said[:cut]), bytes(said[cut:])])

@@ -1,0 +1,143 @@
+"""A camera that sends to us (OBS, a phone, another server): its stream, and whoever publishes it at the moment.
+
+It has the interface of `sources.camera.StreamSource`, so that a camera holds either. Nothing is pulled and nothing retried;
+the states say whether the publisher is there. Implements `gateway.rtmp.publisher.PublishPoint`. Event loop only.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from gateway.config.model import Secret
+from gateway.media.frame import Frame
+from gateway.media.state import State, Status
+from gateway.media.stream import Stream
+from gateway.media.track import Kind
+from gateway.rtmp.publish_clock import PublishTimeline
+from gateway.rtmp.publisher import Publisher
+from gateway.sources import watch
+
+log = logging.getLogger(__name__)
+
+TAKEOVER_S = 5.0
+"""An encoder that lost its network comes back before its old connection is noticed to be dead. One that was silent for this
+long makes room; one that sends keeps its place."""
+KEY_PARAMETERS = ("key", "token", "pass")
+"""Where clients can put the key: `?key=KEY`, `?token=KEY`, or `?user=anything&pass=KEY`."""
+
+
+class PublishSource:
+    """One stream and its publisher, between `start()` and `stop()`."""
+
+    on_demand = False
+    exists = True
+
+    def __init__(
+        self,
+        stream_id: str,
+        key: Secret,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.stream = Stream(stream_id, monotonic=monotonic, wall=wall)
+        self.audio_note = ""
+        """Sound or picture of the publisher that cannot be served."""
+        self.timeline = PublishTimeline()
+        self._key = key
+        self._monotonic = monotonic
+        self._wall = wall
+        self._open = False
+        self._publisher: Publisher | None = None
+        self.stream.set_status(self._status(State.OFFLINE, "waiting for the publisher", "waiting"))
+
+    @property
+    def id(self) -> str:
+        """The stream's id."""
+        return self.stream.id
+
+    def start(self) -> None:
+        """Begin accepting a publisher."""
+        self._open = True
+
+    def stop(self) -> list[threading.Thread]:
+        """Let the publisher go, for good. No thread is left behind."""
+        self._open = False
+        self._dismiss("the camera was removed or changed in the configuration")
+        return []
+
+    def retry_now(self) -> None:
+        """There is nobody to ask."""
+
+    def tick(self) -> None:
+        """Look whether pictures still come."""
+        stream = self.stream
+        now = self._monotonic()
+        fps, _ = stream.meter.rates(now)
+        before = stream.status
+        last = stream.meter.last_video_at
+        if not any(track.kind is Kind.VIDEO for track in stream.tracks):
+            return  # sound alone is never late, whatever a former publisher sent
+        after = watch.observe(before, now=now, wall=self._wall(), last_video_at=last, fps=fps)
+        if after is not before:
+            log.info("stream %s: %s%s", stream.id, after.state.value, f": {after.reason}" if after.reason else " again")
+            stream.set_status(after)
+
+    def admits(self, params: Mapping[str, str]) -> bool:
+        """The parameters hold the key. Takes the same time for every wrong key of a length."""
+        if not self._open:
+            return False
+        expected = _comparable(self._key.reveal())
+        given = [params[name] for name in KEY_PARAMETERS if name in params]
+        return any(hmac.compare_digest(expected, _comparable(text)) for text in given)
+
+    def open(self, publisher: Publisher, now: float) -> str:
+        """See `PublishPoint.open`."""
+        if self._publisher is not None:
+            if self._publisher.silent_s(now) <= TAKEOVER_S:
+                return f"somebody is already publishing {self.id}"
+            self._dismiss("another publisher took over")
+        self._publisher = publisher
+        self.stream.set_status(self._status(State.CONNECTING))
+        return ""
+
+    def begin(self, publisher: Publisher, expected: frozenset[Kind], note: str) -> None:
+        """See `PublishPoint.begin`."""
+        if publisher is self._publisher:
+            self.audio_note = note
+            self.stream.begin(expected)
+
+    def push(self, publisher: Publisher, frames: Iterable[Frame]) -> None:
+        """See `PublishPoint.push`."""
+        if publisher is not self._publisher:
+            return
+        self.stream.push(frames)
+        if self.stream.status.state is State.CONNECTING:
+            self.stream.set_status(self._status(State.LIVE))
+            lost = f"; {self.audio_note}" if self.audio_note else ""
+            log.info("stream %s: live, published by %s%s", self.id, publisher.client, lost)
+
+    def close(self, publisher: Publisher, reason: str) -> None:
+        """See `PublishPoint.close`."""
+        if publisher is not self._publisher:
+            return
+        self._publisher = None
+        self.stream.end()
+        self.stream.set_status(self._status(State.OFFLINE, reason, "waiting"))
+
+    def _dismiss(self, reason: str) -> None:
+        publisher = self._publisher
+        if publisher is not None:
+            publisher.dismiss(reason)
+
+    def _status(self, state: State, reason: str = "", code: str = "") -> Status:
+        return Status(state, since=self._wall(), reason=reason, code=code)
+
+
+def _comparable(key: str) -> bytes:
+    """A plus sign typed into a stream key arrives as a space: that is how query strings are decoded."""
+    return key.replace("+", " ").encode("utf-8", "surrogatepass")
