@@ -167,7 +167,8 @@ class Relay:
             self._timer = self._call_later(MERGE_S if merging else AUDIO_WAIT_S, self._flush)
 
     def _serialise(self, frame: Frame, milliseconds: int) -> bytes:
-        composition = _milliseconds(frame.pts, frame.config) - milliseconds
+        # never negative: where `_wire_ms` moved a squeezed picture on, players would see it shown before it is decoded
+        composition = max(0, _milliseconds(frame.pts, frame.config) - milliseconds)
         csid, type_id = (CSID_VIDEO, chunk.VIDEO) if frame.kind is Kind.VIDEO else (CSID_AUDIO, chunk.AUDIO)
         prefix = flv.frame_prefix(frame, composition)
         return encode_message(csid, type_id, STREAM_ID, milliseconds, prefix, frame.payload)

@@ -86,9 +86,10 @@ class StreamSource:
         """Look whether pictures still come."""
         stream = self.stream
         now = time.monotonic()
-        fps, _ = stream.meter.rates(now)
+        last = stream.meter.last_video_at
+        fps, _ = stream.meter.rates(last if last is not None else now)  # of the time before it fell silent
         before = stream.status
-        after = watch.observe(before, now=now, wall=time.time(), last_video_at=stream.meter.last_video_at, fps=fps)
+        after = watch.observe(before, now=now, wall=time.time(), last_video_at=last, fps=fps)
         if after is not before:
             log.info("stream %s: %s%s", stream.id, after.state.value, f": {after.reason}" if after.reason else " again")
             stream.set_status(after)

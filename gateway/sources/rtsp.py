@@ -285,8 +285,10 @@ class RtspReader:
             else:
                 got_video = True
                 whole = joiner.push(Packet(packet.pts, bytes(packet), bool(packet.is_keyframe)))
-                unit = converter.take(whole.data, whole.keyframe) if whole is not None else None
-                if whole is not None and unit is not None and (got_key or unit.keyframe):
+                if whole is None:
+                    continue
+                unit = converter.take(whole.data, whole.keyframe)
+                if unit is not None and (got_key or unit.keyframe):
                     frame = self._frame(unit, whole.pts, now, arrival_wall, session, capture, first=not got_key)
                 if not got_key:
                     last_video = now

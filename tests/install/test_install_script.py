@@ -185,8 +185,6 @@ def test_a_new_lock_is_installed_into_what_is_there(machine: Machine) -> None:
         lock.write("# changed\n")
     result = machine.run("run", python=sys.executable)
     assert "Installing Python packages" in result.stdout
-    # without a network it ends well only if the Python that runs this test has every locked package
-    assert (result.returncode == 0) == (machine.tree / ".venv/installed").exists()
 
 
 def test_a_folder_that_was_moved_is_installed_anew(machine: Machine) -> None:

@@ -5,8 +5,6 @@ import base64
 import dataclasses
 import time
 
-import pytest
-
 from gateway import errors, views
 from gateway.config.model import Camera, Credential, RtspDefaults, Secret, SubPolicy
 from gateway.media.state import State
@@ -151,15 +149,3 @@ def test_failure_to_resolve_is_the_streams_reason():
         await until(lambda: source.status.reason == "10.0.0.5 is away")
 
     run(scenario, Camera("cam", "Cam", address="127.0.0.1:1"), resolve)
-
-
-@pytest.mark.parametrize("policy", list(SubPolicy))
-def test_publisher_says_that_it_is_not_served(policy):
-    from gateway.config.model import Publish
-
-    async def scenario(source):
-        source.start()
-        assert (source.status.state, source.status.code, source.streams) == (State.DISABLED, "not-supported", ())
-        assert source.status.since > 0
-
-    run(scenario, Camera("phone", "Phone", publish=Publish(Secret("k")), sub_policy=policy))

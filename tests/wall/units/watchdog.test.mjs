@@ -137,3 +137,9 @@ test("a slow link is not helped again and again while it loads", () => {
   const given = helps(dog, 20000, 25750, { each: (now) => now >= 21000 && dog.media(now) });
   assert.deepEqual(given, [[21500, Help.RESYNC]]);
 });
+
+test("a healthy player is renewed before what it keeps fills the memory, and only then", () => {
+  const dog = new Watchdog(() => 0.5);
+  dog.begin(0);
+  assert.deepEqual(helps(dog, 0, 1000000, { each: (now) => dog.frame(now) }), [[480000, Help.REBUILD], [960000, Help.REBUILD]]);
+});

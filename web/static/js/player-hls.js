@@ -32,7 +32,9 @@ const HLS_CONFIG = {
   lowLatencyMode: true,
   maxLiveSyncPlaybackRate: 1.5,
   liveSyncOnStallIncrease: 0.25, // the default adds a second of delay with each stall and never takes it back
-  backBufferLength: 4, // the default keeps everything
+  // Keep everything: each trim of the back buffer clears the `loaded` mark of parts being appended (hls.js 1.7.4), and a
+  // player of a stream with sound then stands still for 3 s, several times a minute. The watchdog's RENEW_AFTER_MS bounds the memory.
+  backBufferLength: Infinity,
   maxBufferLength: 6,
   maxMaxBufferLength: 12,
   maxBufferSize: 8e6,

@@ -25,6 +25,8 @@ const FAILED_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30000;
 /** Frames for this long prove that playback works, and the back-off starts over. */
 const PROVEN_AFTER_MS = 10000;
+/** A healthy player is renewed this often: it keeps all it played (see player-hls.js), 30 MB of a usual sub stream. */
+const RENEW_AFTER_MS = 480000;
 /** All tiles of a wall lose the gateway in the same instant; they must not come back in the same instant. */
 const JITTER = 0.25;
 const RETURN_SPREAD_MS = 400;
@@ -43,6 +45,7 @@ export class Watchdog {
   #helpedAt = null;
   #returnedAt = null;
   #remakeAt = null;
+  #renewAt = Infinity;
   #patience = FIRST_PICTURE_MS;
 
   constructor(random = Math.random) {
@@ -68,6 +71,7 @@ export class Watchdog {
     this.#helpedAt = null;
     this.#returnedAt = null;
     this.#remakeAt = null;
+    this.#renewAt = now + RENEW_AFTER_MS * (1 + JITTER * (this.#random() * 2 - 1));
     const base = this.#everShown ? REBUILD_AFTER_MS : FIRST_PICTURE_MS;
     this.#patience = this.#backedOff(base);
   }
@@ -110,6 +114,7 @@ export class Watchdog {
    */
   tick(now, expected = true) {
     const quiet = now - (this.#frameAt ?? this.#attemptAt);
+    if (expected && now >= this.#renewAt) return Help.REBUILD;
     if (this.#remakeAt !== null) return now >= this.#remakeAt ? this.#rebuild() : null;
     if (!expected) return quiet >= LONGEST_DELAY_MS ? this.#rebuild() : null;
     if (quiet >= this.#patience + this.#gap) return this.#rebuild();
