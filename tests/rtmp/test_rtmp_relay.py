@@ -254,7 +254,7 @@ def test_frames_that_share_a_rounded_millisecond_still_grow(bench, media):
     times = [message.timestamp for message in wire.messages(chunk.VIDEO)[1:]]
     assert times == [0, 40, 80, 81, 82, 83]
     composition = wire.messages(chunk.VIDEO)[-1].payload[2:5]
-    assert int.from_bytes(composition, "big", signed=True) == -3
+    assert int.from_bytes(composition, "big", signed=True) == 0, "ffmpeg guesses times anew after a negative one"
 
 
 def test_h265_is_refused_by_policy_only_to_players_that_do_not_announce_it(bench, media):
