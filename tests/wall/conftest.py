@@ -111,7 +111,7 @@ class FakeGateway:
         self.snapshot = b""
         self.hls_requests: list[str] = []
         self.templates = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "web" / "templates"), autoescape=True)
-        self.library = library
+        self.player_file = library
         gateway = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -146,7 +146,7 @@ class FakeGateway:
         elif path.startswith("/hls/"):
             self._hls(handler, *path.removeprefix("/hls/").split("/", 1))
         elif path == f"/static/{HLS_LIBRARY}":
-            self._file(handler, self.library)
+            self._file(handler, self.player_file)
         elif path.startswith("/static/"):
             self._file(handler, STATIC / path.removeprefix("/static/"))
         else:
