@@ -18,7 +18,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import __version__, views
 from gateway.config.diff import diff
-from gateway.config.model import Camera, Config, HostPort
+from gateway.config.model import Camera, Config, HostPort, UnannouncedPicture
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
@@ -35,7 +35,8 @@ from gateway.memory import give_back
 from gateway.onvif.discovery import discover
 from gateway.onvif.registry import Change, Entry, Registry
 from gateway.onvif.wsdiscovery import Device
-from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.rights import StreamRights
+from gateway.rtmp.server import RtmpServer
 from gateway.sources.account import with_login
 from gateway.sources.camera import CameraSource
 from gateway.sources.identity import pairs
@@ -82,7 +83,12 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
-        self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp, publish=self._publish_point)
+        self._rtmp = RtmpServer(
+            self._streams.get,
+            StreamRights(access, self._publish_point).check,
+            publish=self._publish_point,
+            policy=self._unannounced_picture,
+        )
         listen = config.listen
         certificates = Certificates(config.data_dir) if listen.https is not None else None
         pages = create_app(
@@ -271,12 +277,13 @@ class Service:
             self._hls.detach(stream.id)
             self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
 
-    async def _authorise_rtmp(self, asked: Credentials) -> bool:
-        return await self._access.check_params(asked.client, asked.params)
-
     def _publish_point(self, camera_id: str) -> PublishSource | None:
         source = self._cameras.get(camera_id)
         return next((one for one in source.sources if isinstance(one, PublishSource)), None) if source is not None else None
+
+    def _unannounced_picture(self, stream_id: str) -> UnannouncedPicture:
+        source = self._cameras.get(stream_id.removesuffix(".sub"))
+        return (source.camera.h265 if source is not None else None) or self._config.rtmp.h265
 
     def _tick(self) -> None:
         for source in self._cameras.values():

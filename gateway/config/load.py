@@ -27,6 +27,7 @@ from gateway.config.model import (
     Hls,
     Listen,
     Publish,
+    Rtmp,
     RtspDefaults,
 )
 from gateway.config.schema import (
@@ -73,6 +74,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
             tuple(Credential(entry.username, entry.secret) for entry in settings.discovery.credentials),
         ),
         rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
+        rtmp=Rtmp(settings.rtmp.h265),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         auth=Auth(settings.auth.anonymous_viewing),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
@@ -189,9 +191,10 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         transport=entry.transport,
         sub_policy=entry.sub_policy,
         audio=entry.audio,
+        h265=entry.h265,
         profile=entry.profile,
         sub_profile=entry.sub_profile,
-        publish=Publish(entry.publish.key) if entry.publish else None,
+        publish=Publish(entry.publish.key, entry.publish.second) if entry.publish else None,
         push=entry.push,
     )
 

@@ -22,10 +22,13 @@ __all__ = [
     "HostPort",
     "Listen",
     "Publish",
+    "Rtmp",
     "RtspDefaults",
+    "SecondPublisher",
     "Secret",
     "SubPolicy",
     "Transport",
+    "UnannouncedPicture",
 ]
 
 
@@ -43,6 +46,22 @@ class SubPolicy(enum.Enum):
 
     ON_DEMAND = "on-demand"
     ALWAYS = "always"
+
+
+class SecondPublisher(enum.Enum):
+    """What becomes of a second encoder with the right key while the first one still sends."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
+
+
+class UnannouncedPicture(enum.Enum):
+    """What RTMP players get of an H.265 or AV1 picture if they do not announce that they can show it."""
+
+    SEND = "send"
+    SUB = "sub"
+    """The sub stream, if that is H.264."""
+    REFUSE = "refuse"
 
 
 _HTTPS, _HTTP, _RTMP = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935))
@@ -84,6 +103,13 @@ class RtspDefaults:
 
 
 @dataclass(frozen=True, slots=True)
+class Rtmp:
+    """RTMP players."""
+
+    h265: UnannouncedPicture = UnannouncedPicture.SEND
+
+
+@dataclass(frozen=True, slots=True)
 class Hls:
     """Low-latency HLS."""
 
@@ -104,6 +130,7 @@ class Publish:
     """A camera that sends to us; it must know the key."""
 
     key: Secret
+    second: SecondPublisher = SecondPublisher.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +150,8 @@ class Camera:
     """None: as `Config.rtsp` says."""
     sub_policy: SubPolicy = SubPolicy.ON_DEMAND
     audio: bool = True
+    h265: UnannouncedPicture | None = None
+    """None: as `Config.rtmp` says."""
     profile: str | None = None
     """ONVIF profile token of the main stream; None: the best one."""
     sub_profile: str | None = None
@@ -139,6 +168,7 @@ class Config:
     data_dir: Path = Path("data")
     discovery: Discovery = Discovery()
     rtsp: RtspDefaults = RtspDefaults()
+    rtmp: Rtmp = Rtmp()
     hls: Hls = Hls()
     auth: Auth = Auth()
     cameras: tuple[Camera, ...] = ()

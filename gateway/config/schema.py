@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 
 from gateway.config import addresses, secrets, units
 from gateway.config.addresses import HostPort, SourceUrl
-from gateway.config.model import Hls, Listen, RtspDefaults, SubPolicy, Transport
+from gateway.config.model import Hls, Listen, Rtmp, RtspDefaults, SecondPublisher, SubPolicy, Transport, UnannouncedPicture
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Kind, Scalar
 
@@ -202,6 +202,7 @@ Label = Annotated[str, PlainValidator(_label)]
 Flag = Annotated[bool, PlainValidator(_reader(_flag))]
 Password = Annotated[Secret, PlainValidator(_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
+PictureName = Annotated[UnannouncedPicture, PlainValidator(_choice(UnannouncedPicture))]
 TransportName = Annotated[Transport, PlainValidator(_choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 PushText = Annotated[str, PlainValidator(_reader(addresses.push_url))]
@@ -253,6 +254,10 @@ class RtspSection(Section):
     read_timeout: Annotated[float, PlainValidator(_duration(2, 30))] = RtspDefaults().read_timeout_s
 
 
+class RtmpSection(Section):
+    h265: PictureName = Rtmp().h265
+
+
 class HlsSection(Section):
     part: Annotated[float, PlainValidator(_duration(0.1, 1))] = Hls().part_s
     segment: Annotated[float, PlainValidator(_duration(1, 10))] = Hls().segment_s
@@ -272,6 +277,7 @@ class AuthSection(Section):
 
 class PublishSection(Section):
     key: Annotated[Secret, PlainValidator(_key)]
+    second: Annotated[SecondPublisher, PlainValidator(_choice(SecondPublisher))] = SecondPublisher.REFUSE
 
 
 class CameraEntry(Section):
@@ -286,6 +292,7 @@ class CameraEntry(Section):
     transport: TransportName | None = None
     sub_policy: Annotated[SubPolicy, PlainValidator(_choice(SubPolicy))] = SubPolicy.ON_DEMAND
     audio: Flag = True
+    h265: PictureName | None = None
     profile: Label | None = None
     sub_profile: Label | None = None
     publish: PublishSection | None = None
@@ -364,6 +371,7 @@ class ConfigFile(Section):
     data_dir: Annotated[Path, PlainValidator(_path)] | None = None
     discovery: Annotated[DiscoverySection, BeforeValidator(_null_is_absent)] = DiscoverySection()
     rtsp: Annotated[RtspSection, BeforeValidator(_null_is_absent)] = RtspSection()
+    rtmp: Annotated[RtmpSection, BeforeValidator(_null_is_absent)] = RtmpSection()
     hls: Annotated[HlsSection, BeforeValidator(_null_is_absent)] = HlsSection()
     auth: Annotated[AuthSection, BeforeValidator(_null_is_absent)] = AuthSection()
     cameras: Cameras = {}

@@ -18,10 +18,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.config.model import UnannouncedPicture
 from gateway.errors import ListenError
 from gateway.media.stream import Stream
 from gateway.rtmp.complaints import Complaints
 from gateway.rtmp.connection import (
+    Action,
     Authorise,
     Connection,
     Context,
@@ -31,10 +33,9 @@ from gateway.rtmp.connection import (
     Resolve,
     ServerLimits,
 )
-from gateway.rtmp.relay import Enhanced
 from gateway.rtmp.relays import Relays
 
-__all__ = ["Credentials", "Enhanced", "RtmpServer", "RtmpStatus", "ServerLimits"]
+__all__ = ["Action", "Credentials", "RtmpServer", "RtmpStatus", "ServerLimits"]
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,8 @@ class RtmpServer:
 
     `resolve` finds a stream by its id (`front-door`, `front-door.sub`). `authorise` decides, at once or as a coroutine (which
     may take its time after a wrong password), who may play. `publish` finds the stream that waits for a publisher, by its id;
-    None: nobody may publish. `enhanced` says, by stream id, what players get that announce no
-    Enhanced RTMP while the stream is H.265, AV1 or Opus.
+    None: nobody may publish. `policy` says, by stream id, what players get that announce no
+    Enhanced RTMP while the picture is H.265 or AV1.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class RtmpServer:
         authorise: Authorise,
         *,
         publish: FindPublishPoint | None = None,
-        enhanced: Callable[[str], Enhanced] = lambda _stream_id: Enhanced.SEND,
+        policy: Callable[[str], UnannouncedPicture] = lambda _stream_id: UnannouncedPicture.SEND,
         limits: ServerLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,7 +79,7 @@ class RtmpServer:
         self._counters = Counters()
         self._complaints = Complaints(log)
         self._monotonic = monotonic
-        self._relays = Relays(enhanced, monotonic)
+        self._relays = Relays(policy, monotonic)
         self._connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         self._server: asyncio.Server | None = None

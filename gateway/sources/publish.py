@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from gateway.config.model import Secret
+from gateway.config.model import SecondPublisher, Secret
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
@@ -41,6 +41,8 @@ class PublishSource:
         stream_id: str,
         key: Secret,
         *,
+        second: SecondPublisher = SecondPublisher.REFUSE,
+        audio: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -48,7 +50,9 @@ class PublishSource:
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""
         self.timeline = PublishTimeline()
+        self.audio = audio
         self._key = key
+        self._second = second
         self._monotonic = monotonic
         self._wall = wall
         self._open = False
@@ -89,16 +93,17 @@ class PublishSource:
 
     def admits(self, params: Mapping[str, str]) -> bool:
         """The parameters hold the key. Takes the same time for every wrong key of a length."""
-        if not self._open:
-            return False
         expected = _comparable(self._key.reveal())
         given = [params[name] for name in KEY_PARAMETERS if name in params]
         return any(hmac.compare_digest(expected, _comparable(text)) for text in given)
 
     def open(self, publisher: Publisher, now: float) -> str:
         """See `PublishPoint.open`."""
+        if not self._open:
+            return f"{self.id} takes no publisher: {self.stream.status.reason or 'it was removed'}"
         if self._publisher is not None:
-            if self._publisher.silent_s(now) <= TAKEOVER_S:
+            replaced = self._second is SecondPublisher.REPLACE or self._publisher.silent_s(now) > TAKEOVER_S
+            if not replaced:
                 return f"somebody is already publishing {self.id}"
             self._dismiss("another publisher took over")
         self._publisher = publisher

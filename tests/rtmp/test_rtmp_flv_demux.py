@@ -184,7 +184,7 @@ def test_opus_packets_tell_their_length(demuxer, media, packet, samples):
 def test_what_cannot_be_served_is_named(demuxer):
     demuxer.video(b"\x91vp09frame")
     demuxer.audio(b"\xbf")
-    assert demuxer.unsupported == {Kind.VIDEO: "VP9", Kind.AUDIO: "Speex"}
+    assert demuxer.unsupported == {Kind.VIDEO: "VP9 video", Kind.AUDIO: "Speex sound"}
     assert demuxer.configured == set()
 
 

@@ -15,7 +15,7 @@ import uvloop
 from gateway.config.model import Secret
 from gateway.media.state import State
 from gateway.media.track import Codec
-from gateway.rtmp.server import RtmpServer
+from gateway.rtmp.server import Action, Credentials, RtmpServer
 from gateway.sources.publish import PublishSource
 
 pytestmark = pytest.mark.e2e
@@ -84,7 +84,10 @@ class Studio:
         for name, source in self.sources.items():
             source.start()
             source.stream.subscribe(self.watchers[name])
-        self.server = RtmpServer(self._stream, lambda _who: True, publish=self.sources.get)
+        self.server = RtmpServer(self._stream, self._may, publish=self.sources.get)
+
+    def _may(self, who: Credentials) -> bool:
+        return who.action is Action.PLAY or self.sources[who.stream].admits(who.params)
 
     def _stream(self, name: str):
         return self.sources[name].stream if name in self.sources else None
