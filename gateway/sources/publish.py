@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 TAKEOVER_S = 5.0
 """An encoder that lost its network comes back before its old connection is noticed to be dead. One that was silent for this
 long makes room; one that sends keeps its place."""
+SAME_ADDRESS_TAKEOVER_S = 1.5
+"""From the address of the silent one it is nearly certainly the same device: a phone whose call was cut. Encoders send
+several messages a second, also where nothing moves."""
 KEY_PARAMETERS = ("key", "token", "pass")
 """Where clients can put the key: `?key=KEY`, `?token=KEY`, or `?user=anything&pass=KEY`."""
 
@@ -102,8 +105,8 @@ class PublishSource:
         if not self._open:
             return f"{self.id} takes no publisher: {self.stream.status.reason or 'it was removed'}"
         if self._publisher is not None:
-            replaced = self._second is SecondPublisher.REPLACE or self._publisher.silent_s(now) > TAKEOVER_S
-            if not replaced:
+            patience_s = SAME_ADDRESS_TAKEOVER_S if publisher.client == self._publisher.client else TAKEOVER_S
+            if self._second is SecondPublisher.REFUSE and self._publisher.silent_s(now) <= patience_s:
                 return f"somebody is already publishing {self.id}"
             self._dismiss("another publisher took over")
         self._publisher = publisher

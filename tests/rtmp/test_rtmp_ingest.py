@@ -150,6 +150,42 @@ def test_aggregates_and_foreign_messages(encoder, media):
     assert encoder.say(chunk.VIDEO, 0, b"") == []
 
 
+def test_sound_that_is_not_wanted_is_left_out_and_not_waited_for(media):
+    encoder = Encoder()
+    encoder.ingest = Ingest(PublishTimeline(), audio=False)
+    encoder.header(media().audio[0])
+    encoder.header(media().video[0])
+    encoder.send(media().frames[:5])
+    assert encoder.ingest.expected == {Kind.VIDEO}
+    assert encoder.kinds() == {Kind.VIDEO}
+    encoder.say(chunk.AUDIO, 0, b"\xbf")
+    assert encoder.ingest.note == ""
+
+
+def test_aac_that_nobody_can_decode_is_named_until_its_configuration_comes(encoder, media):
+    encoder.header(media().video[0])
+    encoder.send(media().frames)
+    assert encoder.ingest.note == "AAC sound without its configuration cannot be served"
+    assert encoder.kinds() == {Kind.VIDEO}
+    encoder.header(media().audio[0])
+    encoder.send(media().frames, 2000)
+    assert encoder.ingest.note == ""
+    assert encoder.kinds() == BOTH
+
+
+def test_sound_seconds_ahead_of_its_picture_keeps_its_place(encoder, media):
+    # a relay that sends the sound of its buffer first
+    encoder.header(media().video[0])
+    encoder.header(media().audio[0])
+    encoder.send(media().audio, realtime=False)
+    encoder.send(media().video, realtime=False)
+    pictures = [frame.seconds for frame in encoder.out if frame.kind is Kind.VIDEO]
+    assert pictures[-1] - pictures[0] == pytest.approx(media().video[-1].seconds, abs=0.01)
+    for kind in BOTH:
+        times = [frame.dts for frame in encoder.out if frame.kind is kind]
+        assert times == sorted(set(times))
+
+
 def test_what_cannot_be_served_is_said(encoder):
     encoder.say(chunk.VIDEO, 0, b"\x91vp09frame")
     encoder.say(chunk.AUDIO, 0, b"\xbf")

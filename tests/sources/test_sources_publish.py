@@ -33,9 +33,9 @@ def source(clock) -> PublishSource:
     return source
 
 
-def publisher(source, clock) -> Publisher:
+def publisher(source, clock, client="10.0.0.7") -> Publisher:
     """A publisher whose connection closes as soon as it is dismissed."""
-    one = Publisher("10.0.0.7", source, clock(), lambda reason: one.end(reason, clock()))
+    one = Publisher(client, source, clock(), lambda reason: one.end(reason, clock()))
     return one
 
 
@@ -133,10 +133,10 @@ def test_a_second_publisher_replaces_the_first_where_the_camera_says_so(clock):
 
 def test_a_silent_publisher_makes_room_and_can_do_no_more(source, clock):
     first = go_live(source, clock)
-    second = publisher(source, clock)
+    second = publisher(source, clock, "10.0.0.8")
     assert source.open(second, clock()) == "somebody is already publishing phone"
     clock.now += 5.1
-    second = publisher(source, clock)
+    second = publisher(source, clock, "10.0.0.8")
     assert source.open(second, clock()) == ""
     assert source.stream.status.state is State.CONNECTING
     source.begin(first, ONLY_AUDIO, "old")
@@ -147,6 +147,14 @@ def test_a_silent_publisher_makes_room_and_can_do_no_more(source, clock):
     source.begin(second, ONLY_VIDEO, "")
     source.push(second, [picture(10_000)])
     assert source.stream.status.state is State.LIVE
+
+
+def test_a_phone_whose_connection_was_cut_is_let_in_again_soon(source, clock):
+    go_live(source, clock)
+    assert source.open(publisher(source, clock), clock()) == "somebody is already publishing phone"
+    clock.now += 1.6
+    assert source.open(publisher(source, clock, "10.0.0.8"), clock()) == "somebody is already publishing phone"
+    assert source.open(publisher(source, clock), clock()) == ""
 
 
 def test_stopping_lets_the_publisher_go(source, clock):
