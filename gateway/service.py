@@ -145,6 +145,7 @@ class Service:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         deadline = time.monotonic() + STOP_READERS_S
+        self._rtmp.hang_up()
         for source in self._cameras.values():
             self._stuck += source.stop()
         # one that fails to stop must not keep the others open

@@ -135,8 +135,7 @@ class RtmpServer:
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
-        for connection in tuple(self._connections):
-            connection.shutdown()
+        self.hang_up()
         for give_up in (False, True):
             if give_up:
                 for connection in tuple(self._connections):
@@ -148,6 +147,12 @@ class RtmpServer:
                 break
             except TimeoutError:
                 continue
+
+    def hang_up(self) -> None:
+        """Let every connection go, asking those who understand it to come back. The first thing when the gateway stops: a
+        publisher must not hear that its camera is taken away."""
+        for connection in tuple(self._connections):
+            connection.shutdown()
 
     def dismiss(self, stream: Stream, reason: str) -> int:
         """Close the players of a stream that is taken away, giving them `reason`; return how many they were.
