@@ -88,7 +88,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """One gateway with a camera for every stream that is published."""
-    names = [*KINDS, "refused", *(f"{client}-{kind}" for client, kind in PUBLISHES)]
+    names = [*KINDS, "refused", "nobody", *(f"{client}-{kind}" for client, kind in PUBLISHES)]
     cameras = {name: {"publish": {"key": KEY}} for name in names}
     cameras["refused"]["h265"] = "refuse"
     process = GatewayProcess(tmp_path_factory.mktemp("clients"), cameras)
@@ -198,6 +198,23 @@ def test_what_an_encoder_sends_is_what_is_seen(
     _verdict(seen, KINDS[kind])
     assert seen.codecs == KINDS[kind].codecs
     assert seen.first_is_key or not KINDS[kind].video
+
+
+def test_encoders_with_a_wrong_key_end_at_once_and_nobody_notices(gateway: GatewayProcess, clips: dict[str, Path]) -> None:
+    encoders = {
+        client: Child(command(clips["h264-aac"], _place(gateway, "nobody") + "x"), gateway.folder / f"wrong-{client}.log")
+        for client, command in PUBLISHERS.items()
+        if not missing(client)
+    }
+    for client, encoder in encoders.items():
+        try:
+            assert encoder.wait(SLACK_S) != 0, client
+        finally:
+            encoder.end()
+    shown = [client for client, encoder in encoders.items() if "wrong key, or no camera 'nobody'" in encoder.text]
+    assert set(shown) == {"ffmpeg", "rtmp2sink", "obs"} & encoders.keys()
+    assert gateway.camera("nobody")["reason"] == "waiting for the publisher"
+    assert KEY + "x" not in gateway.log
 
 
 @pytest.mark.parametrize("client", ["ffmpeg", "mpv", "rtmpdump"])
