@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ import pytest
 import rtmp_clients
 from child import Child
 from gateway_process import GatewayProcess
+from gst_process import GstCamera
 from rtmp_clients import PLAYERS, PUBLISHERS, Seen, Wish, missing
 
 pytestmark = pytest.mark.e2e
@@ -215,6 +216,25 @@ def test_encoders_with_a_wrong_key_end_at_once_and_nobody_notices(gateway: Gatew
     assert set(shown) == {"ffmpeg", "rtmp2sink", "obs"} & encoders.keys()
     assert gateway.camera("nobody")["reason"] == "waiting for the publisher"
     assert KEY + "x" not in gateway.log
+
+
+def test_h265_camera_is_seen_by_old_and_new_players_where_its_sub_stream_is_h264(
+    gst_camera: Callable[..., GstCamera], tmp_path: Path
+) -> None:
+    main, sub = gst_camera(video="h265", audio="aac"), gst_camera()
+    camera = {"rtsp": main.url(), "sub": sub.url(), "h265": "sub"}
+    process = GatewayProcess(tmp_path, {"yard": camera})
+    try:
+        process.wait_live("yard")
+        with ThreadPoolExecutor(2) as pool:
+            # the option is for encoders, but FFmpeg tells the server about it when it plays as well
+            new = pool.submit(rtmp_clients.look, process.rtmp("yard"), SECONDS, {"rtmp_enhanced_codecs": "hvc1"})
+            old = pool.submit(PLAYERS["ffmpeg"], Wish(process.rtmp("yard"), SECONDS, 1.0))
+            assert old.result().codecs == ("h264",) and old.result().decoded >= FPS * SECONDS * 0.9
+            assert new.result().codecs == ("aac", "hevc") and new.result().decoded >= FPS * SECONDS * 0.9
+        assert "gets yard.sub instead of yard" in process.log
+    finally:
+        process.end()
 
 
 @pytest.mark.parametrize("client", ["ffmpeg", "mpv", "rtmpdump"])
