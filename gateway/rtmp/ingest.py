@@ -13,11 +13,11 @@ from dataclasses import replace
 
 from gateway.media import aac
 from gateway.media.frame import Frame
-from gateway.media.timestamps import Stamp
+from gateway.media.timestamps import Stamp, Timeline
 from gateway.media.track import VIDEO_CLOCK_HZ, Kind, TrackConfig
 from gateway.rtmp import chunk, flv_parse
 from gateway.rtmp.flv_demux import FlvDemuxer, Foreign, Sample
-from gateway.rtmp.publish_clock import PublishClock, PublishTimeline
+from gateway.rtmp.publish_clock import PublishClock
 from gateway.rtmp.transcoded_sound import CODECS, TranscodedSound
 
 DECIDE_S = 1.0
@@ -29,7 +29,7 @@ _BOTH = frozenset(Kind)
 class Ingest:
     """One publisher's media."""
 
-    def __init__(self, timeline: PublishTimeline, *, audio: bool = True) -> None:
+    def __init__(self, timeline: Timeline, *, audio: bool = True) -> None:
         """Without `audio` whatever sound is sent is left out."""
         self.expected: frozenset[Kind] | None = None
         """Its tracks; None until decided. No frame comes out before."""
@@ -114,7 +114,7 @@ class Ingest:
         if sample is None:
             return []
         if self._clock is None:
-            self._clock = self._timeline.open(now)
+            self._clock = PublishClock(self._timeline, now)
         if isinstance(sample, Foreign):
             return self._transcode(sample, self._clock, timestamp, now, wall)
         if type_id == chunk.VIDEO:

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gateway.media.frame import Frame
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
 from gateway.rtmp.ingest import Ingest
-from gateway.rtmp.publish_clock import PublishTimeline
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class PublishPoint(Protocol):
         """The stream's id."""
 
     @property
-    def timeline(self) -> PublishTimeline:
+    def timeline(self) -> Timeline:
         """The stream's time, over all publishers."""
 
     @property

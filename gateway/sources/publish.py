@@ -16,8 +16,8 @@ from gateway.config.model import SecondPublisher, Secret
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
-from gateway.rtmp.publish_clock import PublishTimeline
 from gateway.rtmp.publisher import Publisher
 from gateway.sources import watch
 
@@ -52,7 +52,7 @@ class PublishSource:
         self.stream = Stream(stream_id, monotonic=monotonic, wall=wall)
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""
-        self.timeline = PublishTimeline()
+        self.timeline = Timeline()
         self.audio = audio
         self._key = key
         self._second = second

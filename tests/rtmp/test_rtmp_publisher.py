@@ -11,10 +11,10 @@ import uvloop
 from gateway.config.model import Secret
 from gateway.media.frame import Frame
 from gateway.media.state import State
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
 from gateway.rtmp import chunk, flv
 from gateway.rtmp.chunk import encode_message
-from gateway.rtmp.publish_clock import PublishTimeline
 from gateway.rtmp.publisher import Publisher
 from gateway.rtmp.server import Action, Credentials, RtmpServer, ServerLimits
 from gateway.sources.publish import PublishSource
@@ -386,7 +386,7 @@ class Point:
     id = "phone"
 
     def __init__(self) -> None:
-        self.timeline = PublishTimeline()
+        self.timeline = Timeline()
         self.audio = True
         self.said: list = []
 

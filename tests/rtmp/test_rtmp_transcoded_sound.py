@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.media import mp3
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Codec, Kind
 from gateway.rtmp import chunk, flv
 from gateway.rtmp.ingest import Ingest
-from gateway.rtmp.publish_clock import PublishTimeline
 from gateway.rtmp.transcoded_sound import BURST_S, MAX_MESSAGE_BYTES, SPEED, TranscodedSound
 
 FRAME_S = 1024 / 16_000
@@ -50,7 +50,7 @@ def tone(codec: str, rate: int, layout: str, size: int, seconds: float) -> list[
     ],
 )
 def test_sound_beside_a_picture_becomes_aac_in_time(media, fourcc, codec, rate, layout, size, first):
-    ingest, out = Ingest(PublishTimeline()), []
+    ingest, out = Ingest(Timeline()), []
     picture = media(audio=None).video[0]
     out += ingest.take(chunk.VIDEO, 0, flv.sequence_header(picture.config), 100.0, 0.0)
     packets = tone(codec, rate, layout, size, 2.0)
