@@ -42,6 +42,8 @@ APPLICATION = "live"
 """`rtmp://HOST/live/<stream>`, as nginx's examples and every camera's manual have it."""
 DEMAND_KIND = "rtmp"
 SUB_SUFFIX = ".sub"
+SUB_WAIT_S = 5.0
+"""For the sub stream, which has to be pulled first: it is there in 2 s, or the player had better get what there is."""
 FLUSH_S = 2.0
 """How long a last message may take to reach the peer before the connection is cut."""
 AUTHORISE_S = 5.0
@@ -306,7 +308,7 @@ class Connection(asyncio.Protocol):
             self._leave("another play")
             # `_open` keeps its own deadlines; this one is for an `authorise` or `resolve` that breaks.
             self._state = _State.OPENING
-            self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + FLUSH_S
+            self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + SUB_WAIT_S + FLUSH_S
             self._opening = asyncio.get_running_loop().create_task(self._open(event.address))
         elif isinstance(event, Publish):
             self._leave("another publish")
@@ -345,7 +347,7 @@ class Connection(asyncio.Protocol):
             sub = self._sub_instead(stream)
             if sub is not None:
                 other = sub.demand.hold(DEMAND_KIND)
-                if await sub.wait_live(self._context.limits.wait_live_s) and plain(sub.tracks):
+                if await sub.wait_live(min(SUB_WAIT_S, self._context.limits.wait_live_s)) and plain(sub.tracks):
                     log.info("rtmp %s: gets %s instead of %s, which is not H.264", self.client, sub.id, stream.id)
                     self._start(sub, other)
                     return
@@ -391,6 +393,8 @@ class Connection(asyncio.Protocol):
         if point is not None and answer is True:
             self._begin_publish(point)
             return
+        if inspect.isawaitable(answer):
+            answer = asyncio.ensure_future(answer)  # begun, so that it ends whatever becomes of this connection
         # Nothing is lost of an encoder that does not wait: it is not read until the answer is there.
         self._state = _State.OPENING
         self._deadline = self._context.monotonic() + 2 * AUTHORISE_S
