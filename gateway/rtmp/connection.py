@@ -183,7 +183,8 @@ class Connection(asyncio.Protocol):
             return
         self._admitted = True
         _tune(transport.get_extra_info("socket"))
-        transport.set_write_buffer_limits(high=self._context.limits.viewer.high_water_bytes)
+        # What the kernel does not take at once blocks the player, so that pictures wait where they can still be dropped.
+        transport.set_write_buffer_limits(high=0)
         self._deadline = self._context.monotonic() + self._context.limits.handshake_s
 
     def data_received(self, data: bytes) -> None:
@@ -333,6 +334,8 @@ class Connection(asyncio.Protocol):
         limits = self._context.limits
         now = self._context.monotonic()
         viewer = Viewer(self._transport, self._session.fourccs, now, limits=limits.viewer)
+        if self._paused_reading:
+            viewer.block()
         relay, refusal = self._context.relays.join(stream, viewer)
         if relay is None:
             self._refuse(refusal)

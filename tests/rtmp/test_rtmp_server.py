@@ -428,7 +428,7 @@ def test_connections_are_limited_per_address_and_in_total(run, house):
 
 
 def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, house, camera, media):
-    slow = ViewerLimits(high_water_bytes=64_000, queue_bytes=400_000, no_progress_s=0.3)
+    slow = ViewerLimits(queue_bytes=400_000, no_progress_s=0.3)
 
     async def scene() -> None:
         async with house(limits=ServerLimits(tick_s=0.01, viewer=slow)) as h:
