@@ -154,6 +154,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--rounds", type=int, default=2, help="of starting each server anew")
     p.add_argument("--windows", type=int, default=4, help="in each round")
     p.add_argument("--seconds", type=float, default=8.0, help="of a window")
+    p.add_argument("--warm", type=float, default=15.0, help="seconds before memory is read: the gateway's HLS window fills up")
     p.add_argument("--settle", type=float, default=4.0)
     p.add_argument("--gap-us", type=int, default=8000, help="between two players who join")
     p.add_argument("--server-core", type=int, default=0)
@@ -192,7 +193,7 @@ def measure(name: str, folder: Path, program: Path, clip: Path, o: argparse.Name
             publisher = Child(command, folder / "publisher.log", {"PYTHONPATH": str(ROOT)})
             stack.callback(publisher.end)
             server.wait_live()
-            time.sleep(o.settle)
+            time.sleep(o.warm)
             idle = cpu_s(server.pids)
             time.sleep(o.settle)
             idle = (cpu_s(server.pids) - idle) / o.settle
@@ -275,7 +276,8 @@ def rss_kb(pids: list[int]) -> int:
 def table(o: argparse.Namespace, summary: dict[str, dict[str, Any]]) -> str:
     """The figures for people."""
     lines = [
-        f"{o.players} players of {o.kbit} kbit/s, 720p{rtmp_media.FPS} H.264 and AAC; {o.rounds} rounds of {o.windows} windows of {o.seconds:g} s",
+        f"{o.players} players of {o.kbit} kbit/s, 720p{rtmp_media.FPS} H.264 and AAC; "
+        f"{o.rounds} rounds of {o.windows} windows of {o.seconds:g} s",
         machine(),
         "",
         f"{'':34}" + "".join(f"{SERVERS[name].title:>14}" for name in summary),

@@ -55,7 +55,8 @@ def encode(path: Path, *, width: int = 1280, height: int = 720, bits: int = 2_00
             out.mux(video.encode(frame))
         out.mux(video.encode(None))
         for start in range(0, seconds * SAMPLE_RATE, 1024):
-            sound = av.AudioFrame.from_ndarray(random.normal(0, 0.1, (2, 1024)).astype(np.float32), format="fltp", layout="stereo")
+            noise = random.normal(0, 0.1, (2, 1024)).astype(np.float32)
+            sound = av.AudioFrame.from_ndarray(noise, format="fltp", layout="stereo")
             sound.sample_rate, sound.pts, sound.time_base = SAMPLE_RATE, start, Fraction(1, SAMPLE_RATE)
             out.mux(audio.encode(sound))
         out.mux(audio.encode(None))

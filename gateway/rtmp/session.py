@@ -127,22 +127,6 @@ class ServerSession:
         self._received = 0
         self._acknowledged = 0
         self._peer_window = WINDOW_BYTES
-        self._commands: dict[str, Callable[[float, list[amf0.Value]], None]] = {
-            "createStream": self._create_stream,
-            "getStreamLength": self._stream_length,
-            "FCPublish": self._fc_publish,
-            "FCUnpublish": self._fc_unpublish,
-            "play": self._play,
-            "play2": self._play,
-            "publish": self._publish,
-            "pause": self._pause,
-            "pauseRaw": self._pause,
-            "seek": self._seek,
-            "receiveAudio": self._receive_audio,
-            "receiveVideo": self._receive_video,
-            "closeStream": self._close_stream,
-            "deleteStream": self._close_stream,
-        }
 
     @property
     def handshaken(self) -> bool:
@@ -237,10 +221,10 @@ class ServerSession:
             return
         if not self.connected:
             raise SessionError(f"{name[:32]!r} before connect")
-        handler = self._commands.get(name)
+        handler = _COMMANDS.get(name)
         if handler is not None:
             # values[2] is the command object, null for all of these.
-            handler(number, values[3:])
+            handler(self, number, values[3:])
         else:
             # releaseStream, FCSubscribe, _checkbw and whatever else: FFmpeg fails on _error, some hardware
             # waits for any answer at all, nobody minds this one.
@@ -333,6 +317,24 @@ class ServerSession:
 
     def _control(self, type_id: int, body: bytes) -> None:
         self._out.append(encode_message(CSID_CONTROL, type_id, 0, 0, body))
+
+
+_COMMANDS: Mapping[str, Callable[[ServerSession, float, list[amf0.Value]], None]] = {
+    "createStream": ServerSession._create_stream,
+    "getStreamLength": ServerSession._stream_length,
+    "FCPublish": ServerSession._fc_publish,
+    "FCUnpublish": ServerSession._fc_unpublish,
+    "play": ServerSession._play,
+    "play2": ServerSession._play,
+    "publish": ServerSession._publish,
+    "pause": ServerSession._pause,
+    "pauseRaw": ServerSession._pause,
+    "seek": ServerSession._seek,
+    "receiveAudio": ServerSession._receive_audio,
+    "receiveVideo": ServerSession._receive_video,
+    "closeStream": ServerSession._close_stream,
+    "deleteStream": ServerSession._close_stream,
+}
 
 
 def _on_status(level: str, code: str, description: str) -> bytes:

@@ -10,7 +10,6 @@ Event loop only; the clock is passed in.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -19,7 +18,6 @@ from gateway.media.track import Kind, Tracks
 from gateway.rtmp import flv
 from gateway.rtmp.batch import Batch, Headers, Want
 from gateway.rtmp.lane import Lane
-
 
 BURST_BYTES = 64 * 1024
 """The pictures sent at the start are put together into writes of this size: some sixty of them would cost a call each."""
@@ -64,7 +62,8 @@ class Viewer:
         self._sink = sink
         self._fourccs = fourccs
         self._limits = limits or ViewerLimits()
-        self._queue: deque[_Waiting] = deque()
+        # Lists, because most players never fill them, and an empty deque is as large as all the rest of a player.
+        self._queue: list[_Waiting] = []
         self._queued_bytes = 0
         self._blocked = False
         self._paused = False
@@ -72,7 +71,7 @@ class Viewer:
         self._audio_wanted = self._video_wanted = True
         self._needs_keyframe = True
         self._burst_bytes = 0
-        self._overflowed_at: deque[float] = deque()
+        self._overflowed_at: list[float] = []
         self._progress_at = now
         self._accepted = 0
         self._lane: Lane | None = None
@@ -199,12 +198,15 @@ class Viewer:
     def unblock(self) -> None:
         """The transport's buffer is empty again."""
         self._blocked = False
-        queue = self._queue
-        while queue and not self._blocked:
-            item = queue.popleft()
+        sent = 0
+        for item in tuple(self._queue):
+            if self._blocked:
+                break
+            sent += 1
             self._queued_bytes -= len(item.data)
             self._write(item.data)
-        if not queue:
+        del self._queue[:sent]
+        if not self._queue:
             self._burst_bytes = 0
         self._keep_lane()
 
@@ -268,7 +270,7 @@ class Viewer:
         return self._limits.queue_bytes + self._burst_bytes
 
     def _overflow(self, now: float) -> None:
-        items = list(self._queue)
+        items = self._queue
         kept_from = max((index for index, item in enumerate(items) if item.keyframe), default=0)
         kept = items[kept_from:] if any(not item.headers for item in items[:kept_from]) else []
         self._burst_bytes = 0
@@ -279,14 +281,14 @@ class Viewer:
         if not kept:
             self._needs_keyframe = True
         # Headers stay where they were in time but count as new: their age must not make the next overflow.
-        self._queue = deque([item._replace(since=now) for item in newest_headers] + kept)
+        self._queue = [item._replace(since=now) for item in newest_headers] + kept
         self._queued_bytes = sum(len(item.data) for item in self._queue)
         self.dropped += len(dropped) - len(newest_headers)
         self.overflows += 1
         recent = self._overflowed_at
         recent.append(now)
         while now - recent[0] > self._limits.overflow_span_s:
-            recent.popleft()
+            del recent[0]
         if len(recent) >= self._limits.overflows:
             self._give_up(f"too slow: {len(recent)} times behind within {self._limits.overflow_span_s:.0f} s")
 
