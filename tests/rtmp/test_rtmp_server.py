@@ -455,7 +455,7 @@ def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, hou
 
 def test_a_flood_of_pings_that_are_not_read_is_not_answered_without_end(run, house):
     async def scene() -> None:
-        async with house() as h:
+        async with house(limits=ServerLimits(messages=1_000_000)) as h:
             visitor = await h.connect(SO_RCVBUF=4096)
             visitor.send(visitor.wire.hello())
             await visitor.until(lambda: visitor.wire.handshake.done)
