@@ -2,13 +2,15 @@
 
     python crowd.py PORT NAME PLAYERS SLOW_BYTES_PER_S
 
-The first player reads no faster than the last argument says. A line on stdin ends it; the other players' picture timestamps
-are then printed as JSON: one list of [first, last, count, largest step] each.
+The first player reads no faster than the last argument says. A number on stdin ends it as soon as every other player has
+seen the picture with that timestamp, or after a while; their timestamps are then printed as JSON: one list of
+[first, last, count, largest step] each.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import sys
@@ -20,6 +22,7 @@ from gateway.rtmp import amf0, chunk  # noqa: E402 - the path comes first
 from gateway.rtmp.chunk import ChunkReader, encode_message  # noqa: E402
 
 _SMALL_BUFFER = 4096
+WAIT_S = 30.0
 
 
 class Player(asyncio.Protocol):
@@ -79,7 +82,11 @@ async def main(port: int, name: str, players: int, slow_bytes_per_s: int) -> Non
         # servers limit connections per address
         address = f"127.0.0.{2 + number // 50}"
         await loop.create_connection(lambda player=player: player, "127.0.0.1", port, local_addr=(address, 0))
-    await loop.run_in_executor(None, sys.stdin.readline)
+    last = int(await loop.run_in_executor(None, sys.stdin.readline))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WAIT_S):
+            while any(player.seen[1] < last for player in crowd):
+                await asyncio.sleep(0.01)
     print(json.dumps([player.seen for player in crowd]), flush=True)
     task.cancel()
 
