@@ -143,6 +143,8 @@ class _Playing:
     hold: Hold
     since: float
     ping_at: float
+    dropped: int = 0
+    """Of the viewer's, so many are in the counters."""
 
 
 class Connection(asyncio.Protocol):
@@ -257,6 +259,7 @@ class Connection(asyncio.Protocol):
         playing = self._playing
         if playing is None:
             return
+        self._count_dropped(playing)
         failure = playing.viewer.check(now)
         if failure:
             if playing.viewer.too_slow:
@@ -473,7 +476,7 @@ class Connection(asyncio.Protocol):
         playing.hold.release()
         viewer, counters = playing.viewer, self._context.counters
         counters.overflows += viewer.overflows
-        counters.dropped += viewer.dropped
+        self._count_dropped(playing)
         log.info(
             "rtmp %s: played %s for %.1f s, %d bytes, behind %d times: %s",
             self.client,
@@ -483,6 +486,12 @@ class Connection(asyncio.Protocol):
             viewer.overflows,
             reason,
         )
+
+    def _count_dropped(self, playing: _Playing) -> None:
+        new, playing.dropped = playing.viewer.dropped - playing.dropped, playing.viewer.dropped
+        if new:
+            self._context.counters.dropped += new
+            playing.relay.stream.demand.dropped[DEMAND_KIND] += new
 
     def _complain(self, text: str) -> None:
         self._context.complaints.add(self.client, self._context.monotonic(), text)

@@ -446,6 +446,7 @@ def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, hou
             counters = h.server.status().counters
             assert counters.too_slow == 1
             assert counters.overflows >= 1
+            assert counters.dropped == h.stream().demand.dropped["rtmp"] >= 1
             assert not healthy.closed
             assert [m.timestamp for m in healthy.pictures] == list(range(0, 40 * len(healthy.pictures), 40))
             stuck.leave()
