@@ -21,9 +21,9 @@ from gateway_process import GatewayProcess
 from gst_process import GstCamera
 from rtmp_clients import PLAYERS, PUBLISHERS, Seen, Wish, missing
 
-pytestmark = pytest.mark.e2e
-
 SECONDS = float(os.environ.get("GATEWAY_E2E_SECONDS", "3"))
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120 + 10 * SECONDS)]
+
 SLACK_S = 20.0
 """An encoder must still send when its player has opened the stream on a busy machine."""
 FPS = 25
