@@ -160,7 +160,8 @@ def _print(jobs: dict[tuple[str, str], Future[Seen]]) -> None:
 
 
 def _verdict(seen: Seen, kind: Kind) -> None:
-    assert not seen.codecs or seen.codecs == kind.codecs, seen.said
+    # a picture without sound may be given a silent track
+    assert not seen.codecs or set(kind.codecs) <= set(seen.codecs) <= {*kind.codecs, "aac"}, seen.said
     assert seen.complaints == []
     enough_s = SECONDS * 0.6  # recorders are ended by bytes, and a recording begins with a keyframe, which is large
     if kind.video:
@@ -197,7 +198,7 @@ def test_what_an_encoder_sends_is_what_is_seen(
         pytest.skip(why)
     seen = publishes[client, kind].result()
     _verdict(seen, KINDS[kind])
-    assert seen.codecs == KINDS[kind].codecs
+    assert seen.codecs
     assert seen.first_is_key or not KINDS[kind].video
 
 
@@ -230,7 +231,7 @@ def test_h265_camera_is_seen_by_old_and_new_players_where_its_sub_stream_is_h264
             # the option is for encoders, but FFmpeg tells the server about it when it plays as well
             new = pool.submit(rtmp_clients.look, process.rtmp("yard"), SECONDS, {"rtmp_enhanced_codecs": "hvc1"})
             old = pool.submit(PLAYERS["ffmpeg"], Wish(process.rtmp("yard"), SECONDS, 1.0))
-            assert old.result().codecs == ("h264",) and old.result().decoded >= FPS * SECONDS * 0.9
+            assert "h264" in old.result().codecs and old.result().decoded >= FPS * SECONDS * 0.9
             assert new.result().codecs == ("aac", "hevc") and new.result().decoded >= FPS * SECONDS * 0.9
         assert "gets yard.sub instead of yard" in process.log
     finally:
