@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self._admitted = True
-        _tune(transport.get_extra_info("socket"))
+        tune(transport.get_extra_info("socket"))
         transport.set_write_buffer_limits(high=self._context.limits.viewer.high_water_bytes)
         self._deadline = self._context.monotonic() + self._context.limits.handshake_s
 
@@ -416,7 +416,10 @@ class Connection(asyncio.Protocol):
             return
         if last:
             self._transport.write(last)
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()  # TLS cannot be half closed; it says goodbye itself
 
     def _overdue(self, now: float) -> None:
         if self._state is not _State.CLOSING:
@@ -470,7 +473,7 @@ def _unavailable(stream: Stream) -> str:
     return f"{stream.id} is {stream.status.state.value}: {reason}"
 
 
-def _tune(sock: socket.socket | None) -> None:
+def tune(sock: socket.socket | None) -> None:
     """Send at once, notice a slow or vanished peer early. Best effort: not every kernel knows every option."""
     if sock is None:
         return

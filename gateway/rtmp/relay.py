@@ -21,13 +21,14 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.media.frame import Frame
-from gateway.media.stream import Stream
+from gateway.media.stream import Stream, Subscriber
 from gateway.media.track import Kind, TrackConfig, Tracks
 from gateway.rtmp import chunk, flv
 from gateway.rtmp.batch import Batch, Headers
 from gateway.rtmp.chunk import encode_message
 from gateway.rtmp.errors import RtmpError
 from gateway.rtmp.session import CSID_AUDIO, CSID_VIDEO, STREAM_ID
+from gateway.rtmp.silence import Silenced
 from gateway.rtmp.viewer import Viewer
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Relay:
         stream: Stream,
         enhanced: Enhanced = Enhanced.SEND,
         *,
+        silent_audio: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
@@ -89,7 +91,8 @@ class Relay:
         self._cached_since = 0.0
         self.last_frame_at = monotonic()
         """Monotonic seconds; for noticing that the stream is dead."""
-        stream.subscribe(self)
+        self._subscriber: Subscriber = Silenced(self) if silent_audio else self
+        stream.subscribe(self._subscriber)
 
     @property
     def viewers(self) -> int:
@@ -103,7 +106,7 @@ class Relay:
 
     def close(self) -> None:
         """Leave the stream."""
-        self.stream.unsubscribe(self)
+        self.stream.unsubscribe(self._subscriber)
         self._cancel_timer()
         self._viewers.clear()
         self._cache = []
