@@ -213,6 +213,7 @@ class PushTask:
             monotonic=self._monotonic,
         )
         link.viewer = self._viewer = viewer
+        link.largest_bytes = lambda: feed.largest_bytes
         try:
             feed.open()
             self._live_at = self._monotonic()
@@ -230,7 +231,6 @@ class PushTask:
         overflows, behind_until = 0, 0.0
         while True:
             await asyncio.wait({link.ended}, timeout=self._limits.tick_s)
-            link.largest_bytes = feed.largest_bytes
             now = self._monotonic()
             if link.ended.done():
                 raise link.ended.result()

@@ -8,6 +8,7 @@ It retries nothing and sets no deadlines: `push` does. Event loop only.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 from gateway.config.model import Push
@@ -49,8 +50,8 @@ class PushConnection(asyncio.Protocol):
         """Why the connection is over; set exactly once."""
         self.viewer: Viewer | None = None
         """Told when the socket is full."""
-        self.largest_bytes = 0
-        """Of the messages sent; the owner keeps it up to date for the sake of `ended`."""
+        self.largest_bytes: Callable[[], int] = int
+        """The largest message sent; asked when the server has closed, which may be its reason."""
         self._target = target
         self._transport: asyncio.Transport | None = None
         self._closing: asyncio.TimerHandle | None = None
@@ -147,8 +148,8 @@ class PushConnection(asyncio.Protocol):
             return f"the server closed the connection when asked for the application {self._application!r}; has it none?"
         if step is not Step.STARTED:
             return "the server closed the connection when asked to publish"
-        if self.largest_bytes > NGINX_MAX_MESSAGE_BYTES:
-            size = self.largest_bytes / 1024 / 1024
+        if self.largest_bytes() > NGINX_MAX_MESSAGE_BYTES:
+            size = self.largest_bytes() / 1024 / 1024
             return f"the server closed the connection; a picture had {size:.1f} MiB, nginx-rtmp takes 1 MiB (max_message)"
         how = f" ({exc})" if exc is not None and not isinstance(exc, ConnectionResetError) else ""
         return f"the server closed the connection{how}"

@@ -49,8 +49,8 @@ class Silenced:
     def __init__(self, inner: Subscriber) -> None:
         self._inner = inner
         self._silent = False
-        self._next = 0
-        """Number of the next unit: it starts at sample `_next` * 1024 of the stream's timeline."""
+        self._next: int | None = None
+        """Number of the next unit, which starts at sample `_next` * 1024 of the stream's timeline; None before a picture."""
 
     def on_tracks(self, tracks: Tracks) -> None:
         """Announce the silent track where there is a picture and no sound."""
@@ -60,12 +60,12 @@ class Silenced:
     def on_frame(self, frame: Frame) -> None:
         """Pass a frame on, and before a picture all silence up to it; the first picture comes first."""
         if not self._silent:
+            self._next = None
             self._inner.on_frame(frame)
             return
         end = frame.dts * RATE_HZ // (frame.config.clock_rate * aac.SAMPLES_PER_FRAME) + 1
-        if not 0 <= end - self._next <= MAX_GAP_FRAMES:
-            self._next = end
-        for number in range(self._next, end):
+        begin = end if self._next is None or not 0 <= end - self._next <= MAX_GAP_FRAMES else self._next
+        for number in range(begin, end):
             self._inner.on_frame(_unit(number, frame.wall))
         self._next = end
         self._inner.on_frame(frame)
