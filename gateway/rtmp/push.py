@@ -33,6 +33,7 @@ from gateway.rtmp.push_errors import (
     PushError,
     TargetClosed,
     TargetCodec,
+    TargetProtocol,
     TargetTimedOut,
     TargetTooSlow,
     TargetUnreachable,
@@ -304,6 +305,8 @@ class PushTask:
         except ssl.SSLError as error:
             raise push_trust.explain(target.host, error) from error
         except OSError as error:
+            if target.tls and isinstance(error, ConnectionResetError):
+                raise TargetProtocol(f"{target.host} {push_trust.SPOKEN}") from error
             raise TargetUnreachable(_unreachable(target, error)) from error
         except PushError:
             link.finish()
@@ -371,8 +374,6 @@ def _codec_reason(codec: str) -> str:
 def _unreachable(target: Push, error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return f"{target.host} refuses connections on port {target.port}"
-    if isinstance(error, ConnectionResetError) and target.tls:
-        return f"{target.host} {push_trust.SPOKEN}"
     if isinstance(error, ConnectionError):
         return f"{target.host} closed the connection on port {target.port} at once"
     return f"{target.host} cannot be reached: {(error.strerror or str(error)).lower()}"

@@ -467,39 +467,39 @@ def test_camera_that_goes_away_ends_the_stream_there_and_begins_it_anew(camera, 
     uvloop.run(main())
 
 
+async def adobe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A server of Adobe's kind that lets in who knows that the password of `me` is `right`."""
+    challenge, opaque, salt = "C4all+/=", "0paque==", "sA1t+"
+    far = Far(reader, writer)
+    await far.shake()
+    info = (await far.told("connect"))[2]
+    app, _, query = info["app"].partition("?")
+    asked = dict(part.split("=", 1) for part in query.split("&")) if query else {}
+    assert app == "live"
+    assert info["tcUrl"].endswith(info["app"])
+    reject = "[ AccessManager.Reject ] : "
+    if not asked:
+        text = f"{reject}[ code=403 need auth; authmod=adobe ] : "
+    elif "response" not in asked:
+        assert asked == {"authmod": "adobe", "user": "me"}
+        text = f"{reject}[ authmod=adobe ] : ?reason=needauth&user=me&salt={salt}&challenge={challenge}&opaque={opaque}"
+    elif asked["response"] == respond("me", "right", salt, opaque, asked["challenge"]):
+        far.say("_result", 1.0, {}, {})
+        far.say("_result", (await far.told("createStream"))[1], None, 1.0)
+        await far.told("publish")
+        far.say("onStatus", 0.0, None, {"level": "status", "code": "NetStream.Publish.Start"})
+        await far.told("deleteStream")
+        return
+    else:
+        text = f"{reject}[ authmod=adobe ] : ?reason=authfailed&opaque={opaque}"
+    status = {"level": "error", "code": "NetConnection.Connect.Rejected", "description": text}
+    far.say("_error", 1.0, None, status)
+    await far.message()
+
+
 def test_login_of_adobe_is_answered_and_a_wrong_one_is_not_insisted_on(scene):
-    ours, opaque, salt = "C4all+/=", "0paque==", "sA1t+"
-
-    async def handle(reader, writer) -> None:
-        far = Far(reader, writer)
-        await far.shake()
-        info = (await far.told("connect"))[2]
-        app, _, query = info["app"].partition("?")
-        asked = dict(part.split("=", 1) for part in query.split("&")) if query else {}
-        assert app == "live"
-        assert info["tcUrl"].endswith(info["app"])
-        reject = "[ AccessManager.Reject ] : "
-        if not asked:
-            text = f"{reject}[ code=403 need auth; authmod=adobe ] : "
-        elif "response" not in asked:
-            assert asked == {"authmod": "adobe", "user": "me"}
-            text = f"{reject}[ authmod=adobe ] : ?reason=needauth&user=me&salt={salt}&challenge={ours}&opaque={opaque}"
-        elif asked["response"] == respond("me", "right", salt, opaque, asked["challenge"]):
-            far.say("_result", 1.0, {}, {})
-            await far.told("createStream")
-            far.say("_result", 4.0, None, 1.0)
-            await far.told("publish")
-            far.say("onStatus", 0.0, None, {"level": "status", "code": "NetStream.Publish.Start"})
-            await far.told("deleteStream")
-            return
-        else:
-            text = f"{reject}[ authmod=adobe ] : ?reason=authfailed&opaque={opaque}"
-        status = {"level": "error", "code": "NetConnection.Connect.Rejected", "description": text}
-        far.say("_error", 1.0, None, status)
-        await far.message()
-
     async def main() -> None:
-        async with server(handle) as port:
+        async with server(adobe) as port:
             async with scene(port, username="me", password=Secret("right")) as task:
                 await until(lambda: task.status().state is PushState.LIVE)
             async with scene(port, username="me", password=Secret("wrong")) as task:
@@ -508,6 +508,20 @@ def test_login_of_adobe_is_answered_and_a_wrong_one_is_not_insisted_on(scene):
             async with scene(port) as task:
                 await until(lambda: task.status().state is PushState.REFUSED)
                 assert task.status().reason == "the server asks for a login: put USER:PASSWORD@ before the host"
+
+    uvloop.run(main())
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("password", "let_in"), [("right", True), ("wrong", False)])
+def test_login_of_adobe_is_the_one_of_ffmpeg(password, let_in):
+    async def main() -> None:
+        async with server(adobe) as port:
+            picture = "-f lavfi -i testsrc=size=64x64 -t 0.2 -c:v libx264 -f flv"
+            command = f"timeout 20 ffmpeg -v error {picture} rtmp://me:{password}@127.0.0.1:{port}/live/x"
+            process = await asyncio.create_subprocess_exec(*command.split(), stderr=asyncio.subprocess.PIPE)
+            _, said = await process.communicate()
+            assert (process.returncode == 0) is let_in, said
 
     uvloop.run(main())
 
