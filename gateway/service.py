@@ -54,7 +54,7 @@ _JOB: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_tim
 """For apscheduler: late ticks are worthless, so they are merged and never reported as missed."""
 TICK_S = 0.5
 """How often every stream is looked at: a frozen picture is called late within LATE_AFTER_S plus this."""
-TRIM_S = 30.0
+TRIM_S = 10.0
 """How often free memory goes back to the system."""
 PORT_CALL_S = 3.0
 RTMPS_REFRESH_S = 600.0
