@@ -353,6 +353,7 @@ missing_test_packages() {
         has_file "gstreamer-1.0/libgst${one#*:}.so" || printf 'gstreamer1.0-plugins-%s\n' "${one%%:*}"
     done
     has_file "vlc/plugins/access/libavio_plugin.so" || printf 'vlc-plugin-base\n'
+    [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || printf 'nginx\nlibnginx-mod-rtmp\n'
     has_file "gstreamer-1.0/libgstlibav.so" || printf 'gstreamer1.0-libav\n'
 }
 
