@@ -88,6 +88,17 @@ class VideoTransport {
     });
   }
 
+  setMuted(muted) {
+    this.element.muted = muted;
+    this.element.toggleAttribute("muted", muted);
+  }
+
+  stats() {
+    const { videoWidth, videoHeight } = this.element;
+    const dropped = this.element.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0;
+    return videoWidth ? { width: videoWidth, height: videoHeight, dropped } : {};
+  }
+
   keepUp() {
     // Engines pause a muted video on their own (power saving, a lost audio device, a late first frame).
     if (this.element.paused) this.play();

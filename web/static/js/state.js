@@ -13,6 +13,7 @@ export const TileState = Object.freeze({
   OFFLINE: "offline",
   DISABLED: "disabled",
   UNPLAYABLE: "unplayable",
+  PAUSED: "paused",
 });
 
 /** Without a new frame for this long a picture is no longer called live. */

@@ -3,8 +3,34 @@
  *
  * The wall calls `update` with every report of the server, `tick` several times a second, and `run`/`halt` as the tile
  * comes into view and leaves it. Which transport brings the picture is decided behind `transports.open`.
+ *
+ * What a page may ask of a tile besides:
+ *
+ *   tile.focus(on)          the tile is the large one (or no longer): it shows the main stream, and is served first
+ *   tile.setStream(which)   "main" or "sub" whatever the focus says; null leaves it to focus and `preference` again
+ *   tile.mute(on)           mute(false) plays the sound too, if there is any; call it from a click, or browsers refuse
+ *   tile.muted              true at first
+ *   tile.pause()            hold the picture and let go of the stream; the tile says so
+ *   tile.resume()           back to live
+ *   tile.paused
+ *   tile.snapshot()         promise of a PNG `Blob` of the picture shown now, in the stream's own size; null without one
+ *   tile.stats()            what is playing, see `TileStats`
+ *   tile.element            the DOM of the tile, besides id, name, and state (a `TileState`)
+ *
+ * @typedef {object} TileStats
+ * @property {string|null} transport `ws-webcodecs`, `ws-mse`, `hls`, `native-hls`, `snapshot`; null while nothing plays
+ * @property {string|null} stream id of the stream being played
+ * @property {string} codec RFC 6381, empty until known
+ * @property {string|null} audio codec of the stream's sound, null if it has none; whether it is heard is `muted`
+ * @property {number} width of the picture shown, pixels; 0 until there is one
+ * @property {number} height
+ * @property {number} fps pictures presented per second, over the last seconds
+ * @property {number} bitrate bits per second received by this tile; where the transport cannot tell, as the server reports
+ * @property {number|null} latency_ms age of the picture shown, against the gateway's clock; null if unknown
+ * @property {number} dropped pictures this viewer lost since playback began: by the server, the network, or the decoder
  */
 import { timeStamp } from "./clock.js";
+import { FrameRate } from "./frames.js";
 import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
 import { judge, normalGap, pictureExpected, TileState } from "./state.js";
 import { TileView } from "./tile-view.js";
@@ -34,6 +60,11 @@ export class Tile {
   #transport = null;
   #running = false;
   #outOfSight = false;
+  #focused = false;
+  #wanted = null;
+  #muted = true;
+  #paused = false;
+  #rate = new FrameRate();
   #linkUp = true;
   #blocked = false;
   #begunAt = 0;
@@ -97,6 +128,69 @@ export class Tile {
     if (this.#running) this.#choose();
   }
 
+  focus(on) {
+    if (on === this.#focused) return;
+    this.#focused = on;
+    if (this.#running) this.#choose();
+  }
+
+  /** @param {"main"|"sub"|null} which */
+  setStream(which) {
+    if (which === this.#wanted) return;
+    this.#wanted = which;
+    if (this.#running) this.#choose();
+  }
+
+  mute(on) {
+    this.#muted = on;
+    this.#transport?.setMuted(on);
+  }
+
+  get muted() {
+    return this.#muted;
+  }
+
+  pause() {
+    if (this.#paused) return;
+    this.#paused = true;
+    if (this.#running) this.#stop();
+  }
+
+  resume() {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (!this.#outOfSight) this.run();
+  }
+
+  get paused() {
+    return this.#paused;
+  }
+
+  /** @returns {Promise<Blob|null>} */
+  async snapshot() {
+    const canvas = document.createElement("canvas");
+    if (this.#transport?.capture(canvas)) return toPng(canvas);
+    return this.#view.still.width ? toPng(this.#view.still) : null;
+  }
+
+  /** @returns {TileStats} */
+  stats() {
+    const stream = this.#choice?.stream;
+    const own = this.#transport?.stats?.() ?? {};
+    return {
+      transport: this.#transport?.kind ?? null,
+      stream: stream?.id ?? null,
+      codec: own.codec ?? stream?.codecs ?? "",
+      audio: stream?.audio ?? null,
+      width: own.width ?? stream?.width ?? 0,
+      height: own.height ?? stream?.height ?? 0,
+      fps: this.#rate.perSecond(performance.now()),
+      bitrate: own.bitrate ?? stream?.bitrate ?? 0,
+      latency_ms: this.#latency(),
+      dropped: own.dropped ?? 0,
+    };
+  }
+
   /** There should be pictures again: help the player soon if it does not find them by itself. */
   sourceReturned() {
     this.#watchdog.returned(performance.now());
@@ -105,7 +199,7 @@ export class Tile {
   /** The tile has come into view. */
   run() {
     this.#outOfSight = false;
-    if (this.#running) return;
+    if (this.#running || this.#paused) return;
     this.#running = true;
     this.#choose();
   }
@@ -113,12 +207,7 @@ export class Tile {
   /** The tile is out of sight: let go of decoder, connections, and an on-demand stream. */
   halt() {
     this.#outOfSight = true;
-    if (!this.#running) return;
-    this.#running = false;
-    this.#close();
-    this.#choice = null;
-    this.#verdict = { ...this.#verdict, state: TileState.CONNECTING, frozen: true, behind: false, reason: null };
-    this.#render();
+    if (this.#running) this.#stop();
   }
 
   /** The page slept: what the player holds is old, and it may not know. */
@@ -156,7 +245,7 @@ export class Tile {
       frames: this.#frames,
       lastFrameAt: this.#frameWall,
       quietMs: this.#frameAt === null ? null : now - this.#frameAt,
-      latencyMs: this.#dated ? this.#clock.now() - this.#frameWall - (now - this.#frameAt) : null,
+      latencyMs: this.#latency(),
       restarts: this.#restarts,
       resyncs: this.#resyncs,
       transport: this.#transport?.kind ?? null,
@@ -165,19 +254,32 @@ export class Tile {
     };
   }
 
+  #stop() {
+    this.#running = false;
+    this.#close();
+    this.#choice = null;
+    const state = this.#paused ? TileState.PAUSED : TileState.CONNECTING;
+    this.#verdict = { ...this.#verdict, state, frozen: true, behind: false, reason: null };
+    this.#render();
+  }
+
   #choose() {
     if (this.#camera.state === TileState.DISABLED) {
       if (this.#transport) this.#close();
       this.#choice = null;
       return;
     }
-    const choice = choosePlayback(this.#camera, this.#preference, this.#transports.capabilities, this.#refused);
+    const choice = choosePlayback(this.#camera, this.#wish(), this.#transports.capabilities, this.#refused);
     const same = this.#choice && choice.kind === this.#choice.kind && choice.url === this.#choice.url;
     this.#choice = choice;
     this.#watchdog.normalGap = normalGap(choice.stream?.fps ?? 0);
     if (same) return;
     this.#begunAt = performance.now();
     this.#open();
+  }
+
+  #wish() {
+    return this.#wanted ?? (this.#focused ? "main" : this.#preference);
   }
 
   #open() {
@@ -197,6 +299,7 @@ export class Tile {
     this.#transport = transport;
     this.#view.media.replaceChildren(transport.element);
     this.#watchdog.begin(performance.now());
+    transport.setMuted(this.#muted);
     transport.start();
   }
 
@@ -216,6 +319,7 @@ export class Tile {
     if (this.#isReplay(wallMs)) return;
     this.#view.mediaHasPicture(true);
     this.#frames += 1;
+    this.#rate.add(now);
     this.#frameAt = now;
     this.#blocked = false;
     if (this.#choice.kind === "snapshot") {
@@ -328,6 +432,11 @@ export class Tile {
     });
   }
 
+  /** How old the picture was when it was presented. */
+  #latency() {
+    return this.#dated ? this.#clock.now() - this.#frameWall - (performance.now() - this.#frameAt) : null;
+  }
+
   #meta() {
     const { since, nextRetry } = this.#verdict;
     const now = this.#clock.now();
@@ -359,10 +468,16 @@ export class Tile {
     const texts = [this.#i18n.t(isMain ? "tile.main" : "tile.sub")];
     if (stream.width) texts.push(`${stream.width}×${stream.height}`);
     if (stream.fps) texts.push(`${Math.round(stream.fps)} fps`);
-    const { latencyMs } = this.diagnostics();
+    const latencyMs = this.#latency();
     if (this.#verdict.state === TileState.LIVE && latencyMs !== null) {
       texts.push(this.#i18n.t("tile.behind", { seconds: Math.max(0, latencyMs / 1000).toFixed(1) }));
     }
     return texts.join("  ·  ");
   }
+}
+
+function toPng(canvas) {
+  return new Promise((resolve) => {
+    canvas.toBlob(resolve, "image/png");
+  });
 }

@@ -12,6 +12,8 @@
  * @property {() => void} resync go to the live edge without a new player
  * @property {() => void} keepUp called once a second: jump if far behind, play on if paused
  * @property {() => void} play after a click of the user
+ * @property {(muted: boolean) => void} setMuted before `start` or any time after it
+ * @property {() => object} [stats] what it knows of `TileStats` (see tile.js)
  * @property {(canvas: HTMLCanvasElement) => boolean} capture draw the picture shown now; false if there is none
  *
  * @typedef {object} TransportEvents

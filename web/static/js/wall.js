@@ -76,6 +76,11 @@ class Wall {
     return [...this.#tiles.values()].map((tile) => tile.diagnostics());
   }
 
+  /** The `Tile` of a camera, for tests and for people who look into a wall. */
+  tile(id) {
+    return this.#tiles.get(id);
+  }
+
   get linkUp() {
     return this.#feed.linkUp;
   }
