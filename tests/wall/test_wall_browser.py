@@ -224,7 +224,8 @@ def test_a_page_focuses_pauses_and_photographs_a_tile(
     page.evaluate("window.__wall.tile('gate').setStream('sub')")
     until(page, "window.__wall.tile('gate').stats().stream === 'gate.sub'", 1000)
     until_state(page, "live")
-    assert page.evaluate("window.__wall.tile('gate').snapshot().then((png) => [png.type, png.size > 1000])") == ["image/png", True]
+    photograph = "window.__wall.tile('gate').snapshot().then((png) => [png.type, png.size > 1000])"
+    assert page.evaluate(photograph) == ["image/png", True]
     page.evaluate("window.__wall.tile('gate').pause()")
     assert tile(page)["state"] == "paused"
     assert tile(page)["transport"] is None
