@@ -49,13 +49,17 @@ class _Entry:
     droppable: bool
     pictures: int
     deadline: float
+    told: int = 0
+    """Pictures whose loss this entry tells."""
 
 
 class _Channel:
-    __slots__ = ("catching_up", "dropped", "focused", "waiting")
+    __slots__ = ("begun", "catching_up", "dropped", "focused", "waiting")
 
     def __init__(self, focused: bool) -> None:
         self.focused = focused
+        self.begun = False
+        """A keyframe has been queued: before it there is nothing to send, and nothing is lost."""
         self.catching_up = 0
         """Entries that wait in the CATCH_UP lane; while there are any, everything of this channel goes there."""
         self.waiting = False
@@ -115,21 +119,24 @@ class Backlog:
         """A frame older than live, which a new viewer's decoder needs."""
         state = self._channels.get(channel)
         if state is not None and not state.waiting:
+            state.begun = True
             self._put(channel, record, now=now, droppable=True, pictures=int(video), wait_s=CATCH_UP_WAIT_S, past=True)
             self._relieve(now)
 
     def frame(self, channel: int, record: bytes, *, keyframe: bool, video: bool, now: float) -> None:
         """The newest frame of a channel. Only a keyframe of the video ends the wait after a drop."""
         state = self._channels.get(channel)
-        if state is None:
+        if state is None or not (state.begun or (keyframe and video)):
             return
+        state.begun = True
         if state.waiting:
             if not (keyframe and video):
                 state.dropped += int(video)
                 self.dropped += int(video)
                 return
             state.waiting = False
-            self.announce(channel, self._dropped_text(channel, state.dropped))
+            text = self._dropped_text(channel, state.dropped)
+            self._put(channel, text, now=now, droppable=True, pictures=0, wait_s=LIVE_WAIT_S, told=state.dropped)
             state.dropped = 0
         self._put(channel, record, now=now, droppable=True, pictures=int(video), wait_s=LIVE_WAIT_S)
         self._relieve(now)
@@ -185,7 +192,16 @@ class Backlog:
         return merged[0] if len(merged) == 1 else b"".join(merged)
 
     def _put(
-        self, channel: int, data: bytes | str, *, now: float, droppable: bool, pictures: int, wait_s: float, past: bool = False
+        self,
+        channel: int,
+        data: bytes | str,
+        *,
+        now: float,
+        droppable: bool,
+        pictures: int,
+        wait_s: float,
+        past: bool = False,
+        told: int = 0,
     ) -> None:
         state = self._channels.get(channel)
         if state is None:
@@ -195,7 +211,7 @@ class Backlog:
             lane = Lane.CATCH_UP
             wait_s = max(wait_s, CATCH_UP_WAIT_S)
             state.catching_up += 1
-        self._lanes[lane].append(_Entry(lane, channel, data, droppable, pictures, now + wait_s))
+        self._lanes[lane].append(_Entry(lane, channel, data, droppable, pictures, now + wait_s, told))
         self._bytes += len(data)
 
     def _leave(self, entry: _Entry) -> None:
@@ -206,14 +222,16 @@ class Backlog:
     def _relieve(self, now: float) -> None:
         """Drop what has waited too long, and more if there is too much of it."""
         for lane in (Lane.CATCH_UP, Lane.LIVE, Lane.FOCUSED):
-            entries = self._lanes[lane]
-            while (late := next((entry for entry in entries if entry.droppable), None)) and late.deadline < now:
-                self._drop(late.channel)
+            while (first := self._first_droppable(lane)) is not None and first.deadline < now:
+                self._drop(first.channel)
         while self._bytes > MAX_WAITING_BYTES:
             channel = self._heaviest()
             if channel is None:
                 return
             self._drop(channel)
+
+    def _first_droppable(self, lane: Lane) -> _Entry | None:
+        return next((entry for entry in self._lanes[lane] if entry.droppable), None)
 
     def _heaviest(self) -> int | None:
         for lane in (Lane.CATCH_UP, Lane.LIVE, Lane.FOCUSED):
@@ -227,14 +245,15 @@ class Backlog:
 
     def _drop(self, channel: int) -> None:
         state = self._channels[channel]
-        pictures = self._remove(channel, keep=lambda entry: not entry.droppable)
+        removed = self._remove(channel, keep=lambda entry: not entry.droppable)
+        pictures = sum(entry.pictures for entry in removed)
         state.waiting = True
-        state.dropped += pictures
+        state.dropped += pictures + sum(entry.told for entry in removed)
         self.dropped += pictures
 
-    def _remove(self, channel: int, keep: Callable[[_Entry], bool]) -> int:
-        """Take a channel's entries out of all lanes; returns how many pictures they held."""
-        pictures = 0
+    def _remove(self, channel: int, keep: Callable[[_Entry], bool]) -> list[_Entry]:
+        """Take a channel's entries out of all lanes."""
+        removed: list[_Entry] = []
         state = self._channels.get(channel)
         for lane in (Lane.FOCUSED, Lane.LIVE, Lane.CATCH_UP):
             kept: deque[_Entry] = deque()
@@ -242,9 +261,9 @@ class Backlog:
                 if entry.channel != channel or keep(entry):
                     kept.append(entry)
                     continue
-                pictures += entry.pictures
+                removed.append(entry)
                 self._bytes -= len(entry.data)
                 if state is not None and lane is Lane.CATCH_UP:
                     state.catching_up -= 1
             self._lanes[lane] = kept
-        return pictures
+        return removed
