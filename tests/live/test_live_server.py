@@ -136,6 +136,23 @@ def test_unknown_streams_are_refused_and_the_page_stays(clock):
     run(clock, body)
 
 
+def test_a_page_that_is_back_before_the_cameras_gets_them_as_they_come(clock):
+    """A gateway that restarts opens its port first."""
+
+    async def body(bench: Bench) -> None:
+        page = await bench.watching("attic")
+        assert page.of_type("refused")
+        stream = bench.streams["attic"] = begun(Stream("attic"))
+        bench.service.attach(stream)
+        await settle()
+        assert page.pictures == [0, 1, 2]
+        stream.push([picture(3)])
+        await settle()
+        assert page.pictures == [0, 1, 2, 3]
+
+    run(clock, body)
+
+
 def test_a_page_that_breaks_the_protocol_is_told_and_sent_away(clock):
     async def body(bench: Bench) -> None:
         for bad in ("[]", "x" * 5000, b"bytes", '{"type": "ack", "bytes": 5}'):

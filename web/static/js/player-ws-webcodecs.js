@@ -100,9 +100,11 @@ export class CanvasPlayer {
         this.#dropped += frames;
       },
       onRefused: ({ code, reason }) => {
+        if (code === "unknown-stream") return; // a gateway that has just started; it begins when it knows the stream
         this.#events.onProblem({ kind: code === "unplayable" ? "way" : "fatal", detail: reason });
       },
       onLost: () => {
+        this.#events.onLost();
         if (this.#socket.hopeless) this.#events.onProblem({ kind: "way", detail: "no WebSocket gets through" });
       },
     });
