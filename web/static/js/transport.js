@@ -57,26 +57,22 @@ export async function browserTransports(clock) {
   };
   document.addEventListener("visibilitychange", check);
   window.addEventListener("online", check);
-  const only = new URLSearchParams(window.location.search).get(ONLY_PARAMETER);
-  return new Transports({ Hls, problem, native: !Hls && nativeHlsPlayable(), socket, only });
+  return new Transports({ Hls, problem, native: !Hls && nativeHlsPlayable(), socket });
 }
 
 export class Transports {
   #Hls;
   #native;
   #socket;
-  #only;
   #worker = new DecodeWorker();
   #mediaTypes = new Map();
   #decodable = new Map();
   #webcodecs = typeof VideoDecoder === "function" && typeof OffscreenCanvas === "function" && typeof Worker === "function";
 
-  /** `only` names the one way that may be gone, null for all. */
-  constructor({ Hls, problem, native, socket, only = null }) {
+  constructor({ Hls, problem, native, socket }) {
     this.#Hls = Hls;
     this.#native = native;
     this.#socket = socket;
-    this.#only = only;
     const mse = this.#mseClass !== undefined;
     this.capabilities = {
       video: Boolean(Hls) || native || Boolean(socket && (mse || this.#webcodecs)),
@@ -101,7 +97,8 @@ export class Transports {
       hls: Boolean(this.#Hls),
       native: this.#native && this.#nativeTakes(codecs),
     }, sound);
-    return this.#only === null ? found : found.filter(({ way }) => way === this.#only);
+    const only = new URLSearchParams(window.location.search).get(ONLY_PARAMETER);
+    return only === null ? found : found.filter(({ way }) => way === only);
   }
 
   /** Makes the transport for a choice (playback.js) by a plan; for snapshots there is no plan. */
