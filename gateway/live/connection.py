@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from gateway.http.router import WebSocketTransport
 from gateway.live import messages
 from gateway.live.backlog import Backlog
-from gateway.live.feed import Feed
+from gateway.live.feed import KIND, Feed
 from gateway.live.messages import Ack, BadMessage, Bye, Format, Pong, Subscribe, Unsubscribe
 from gateway.media.state import Status
 
@@ -62,7 +62,7 @@ class Connection:
         self._allowed = allowed
         self._monotonic = monotonic
         self._wall = wall
-        self._backlog = Backlog(messages.dropped_text)
+        self._backlog = Backlog(messages.dropped_text, self._count_lost)
         self._feeds: dict[Key, Feed] = {}
         self._awaited: dict[Key, Subscribe] = {}
         """Asked for before there was such a stream: a page is back sooner than a gateway that restarts has its cameras."""
@@ -142,6 +142,11 @@ class Connection:
         """See `Viewer`."""
         self._backlog.announce(feed.channel, messages.refused_text(feed.stream.id, feed.format, "unplayable", reason))
         self._wake.set()
+
+    def _count_lost(self, channel: int, pictures: int) -> None:
+        for feed in self._feeds.values():
+            if feed.channel == channel:
+                feed.stream.demand.dropped[KIND] += pictures
 
     # --- the three tasks --------------------------------------------------------------------------------------------------
 

@@ -120,6 +120,7 @@ def test_a_page_that_does_not_read_slows_nobody_and_goes_on_with_a_keyframe(cloc
         assert asleep.pictures[-1] == 102
         assert first_after in (100, 101)
         assert 100 in asleep.pictures
+        assert bench.streams["yard"].demand.dropped["ws"] == dropped["frames"]
 
     run(clock, body)
 
