@@ -72,11 +72,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         count = max(o.tiles, 16 if o.first else 1)
-        camera = GstCamera(
-            folder, mounts=max(2, count), width=o.width, height=o.height, fps=o.fps, gop=o.gop, bitrate=o.bitrate
-        )
+        # one encoder for all cameras: what is measured is the wall, not this machine's encoders
+        camera = GstCamera(folder, width=o.width, height=o.height, fps=o.fps, gop=o.gop, bitrate=o.bitrate)
         stack.callback(camera.end)
-        gateway = GatewayProcess(folder, {f"cam-{number:02}": {"rtsp": camera.url(number)} for number in range(count)})
+        gateway = GatewayProcess(folder, {f"cam-{number:02}": {"rtsp": camera.url()} for number in range(count)})
         stack.callback(gateway.end)
         gateway.wait_live(*(f"cam-{number:02}" for number in range(count)), timeout_s=LIVE_S)
         playwright = stack.enter_context(sync_playwright())

@@ -158,7 +158,7 @@ export class CanvasPlayer {
     else this.#events.onMedia();
     const data = alone ? payload : payload.slice();
     const picture = {
-      key: keyframe, past, ptsMs: (pts * 1000) / this.#clock, wallMs,
+      key: keyframe, past, ptsMs: (pts * 1000) / this.#clock, wallMs, receivedAt: Date.now(),
       buffer: data.buffer, offset: data.byteOffset, length: data.byteLength,
     };
     this.#worker.post({ type: "frame", id: this.#id, picture }, [data.buffer]);
