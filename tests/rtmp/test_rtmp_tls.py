@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import errno
 import hashlib
 import ipaddress
 import logging
@@ -234,6 +235,27 @@ def test_one_address_cannot_take_all_handshakes(house, monkeypatch, caplog):
 
     uvloop.run(main())
     assert "turned away: too many TLS handshakes at once" in caplog.text
+
+
+def test_listener_outlives_a_moment_without_file_descriptors(house, monkeypatch, caplog):
+    monkeypatch.setattr(tls_module, "ACCEPT_PAUSE_S", 0.01)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        accept, failures = loop.sock_accept, [OSError(errno.EMFILE, "Too many open files")] * 3
+
+        async def failing(listening):
+            if failures:
+                raise failures.pop()
+            return await accept(listening)
+
+        loop.sock_accept = failing
+        async with house() as made:
+            assert await certificate_of(made.server.tls_port)
+        assert not failures
+
+    asyncio.run(main())
+    assert caplog.text.count("cannot accept a connection: Too many open files") == 1
 
 
 def test_renewed_certificate_is_shown_to_the_next_and_the_player_stays(house, camera, media):
