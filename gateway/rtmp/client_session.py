@@ -19,10 +19,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.rtmp import amf0, chunk
-from gateway.rtmp.chunk import DEFAULT_CHUNK_BYTES, ChunkReader, Message, encode_message
+from gateway.rtmp.chunk import DEFAULT_CHUNK_BYTES, Message, encode_message
 from gateway.rtmp.errors import RtmpError
 from gateway.rtmp.handshake import ClientHandshake, RandomBytes
-from gateway.rtmp.session import CSID_COMMAND, CSID_CONTROL, PING_REQUEST, PING_RESPONSE, WINDOW_BYTES
+from gateway.rtmp.link import Link, control
+from gateway.rtmp.session import CSID_COMMAND
 
 CLIENT = "FMLE/3.0 (compatible; Camera Gateway)"
 """Content networks let only known encoders in, and FFmpeg and OBS claim to be this one too."""
@@ -106,21 +107,16 @@ class ClientSession:
         self._app = app
         self._name = name
         self._announce = announce
-        self._handshake: ClientHandshake | None = ClientHandshake(random_bytes=random_bytes)
-        self._reader = ChunkReader()
+        self._handshake = ClientHandshake(random_bytes=random_bytes)
+        self._link = Link(self._handshake)
         self._chunk_bytes = DEFAULT_CHUNK_BYTES
-        self._out: list[bytes] = []
         self._events: list[Event] = []
         self._over = False
         self._stream_id = 0
-        self._received = 0
-        self._acknowledged = 0
-        self._peer_window = WINDOW_BYTES
         self.step = Step.HANDSHAKE
 
     def start(self) -> bytes:
         """What to send first."""
-        assert self._handshake is not None
         return self._handshake.start()
 
     def receive(self, data: bytes) -> tuple[bytes, list[Event]]:
@@ -128,13 +124,13 @@ class ClientSession:
         if self._over:
             return b"", []
         try:
-            self._receive(data)
+            for message in self._link.receive(data, self._connect):
+                self._message(message)
         except RtmpError as error:
             self._over = True
             self._events.append(Failed(error))
-        out, self._out = b"".join(self._out), []
         events, self._events = self._events, []
-        return out, events
+        return self._link.taken(), events
 
     def finish(self) -> bytes:
         """What to send before closing, so that the server ends the stream for its viewers at once."""
@@ -142,22 +138,7 @@ class ClientSession:
             return b""
         self._command("FCUnpublish", _FC_UNPUBLISH, None, self._name)
         self._command("deleteStream", _DELETE, None, float(self._stream_id))
-        out, self._out = b"".join(self._out), []
-        return out
-
-    def _receive(self, data: bytes) -> None:
-        if self._handshake is not None:
-            self._out.append(self._handshake.feed(data))
-            if not self._handshake.done:
-                return
-            data, self._handshake = self._handshake.rest, None
-            self._connect()
-        self._received = (self._received + len(data)) & _WRAP
-        for message in self._reader.feed(data):
-            self._message(message)
-        if (self._received - self._acknowledged) & _WRAP >= self._peer_window:
-            self._acknowledged = self._received
-            self._control(chunk.ACKNOWLEDGEMENT, self._received.to_bytes(4, "big"))
+        return self._link.taken()
 
     def _message(self, message: Message) -> None:
         kind, payload = message.type_id, message.payload
@@ -165,10 +146,6 @@ class ClientSession:
             self._answer(payload)
         elif kind == chunk.COMMAND_AMF3:
             self._answer(payload[1:] if payload[:1] == b"\0" else payload)
-        elif kind == chunk.WINDOW_SIZE:
-            self._peer_window = int.from_bytes(payload[:4], "big") or self._peer_window
-        elif kind == chunk.USER_CONTROL and len(payload) >= 6 and payload[:2] == PING_REQUEST.to_bytes(2, "big"):
-            self._control(chunk.USER_CONTROL, PING_RESPONSE.to_bytes(2, "big") + payload[2:6])
 
     def _answer(self, payload: bytes) -> None:
         values = amf0.decode(payload)
@@ -211,7 +188,7 @@ class ClientSession:
                 fourccs |= _announced(value)
         self._events.append(Connected(frozenset(fourccs)))
         self.step = Step.CREATE
-        self._control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big"))
+        self._link.out.append(control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big")))
         self._chunk_bytes = chunk.OUR_CHUNK_BYTES
         self._command("releaseStream", _RELEASE, None, self._name)
         self._command("FCPublish", _FC_PUBLISH, None, self._name)
@@ -244,10 +221,7 @@ class ClientSession:
 
     def _command(self, *values: amf0.Value, stream_id: int = 0) -> None:
         body = amf0.encode(*values)
-        self._out.append(encode_message(CSID_COMMAND, chunk.COMMAND, stream_id, 0, body, chunk_bytes=self._chunk_bytes))
-
-    def _control(self, type_id: int, body: bytes) -> None:
-        self._out.append(encode_message(CSID_CONTROL, type_id, 0, 0, body))
+        self._link.out.append(encode_message(CSID_COMMAND, chunk.COMMAND, stream_id, 0, body, chunk_bytes=self._chunk_bytes))
 
 
 def _status(values: list[amf0.Value]) -> Mapping[str, amf0.Value]:

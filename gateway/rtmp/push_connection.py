@@ -21,7 +21,6 @@ from gateway.rtmp.viewer import Viewer
 
 NGINX_MAX_MESSAGE_BYTES = 1024 * 1024
 """nginx-rtmp's default `max_message`: it closes without a word at a larger picture."""
-HIGH_WATER_BYTES = 256 * 1024
 CLOSE_S = 1.0
 """For the last commands to leave."""
 
@@ -65,8 +64,7 @@ class PushConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the server."""
         self._transport = cast(asyncio.Transport, transport)
-        tune(transport.get_extra_info("socket"))
-        self._transport.set_write_buffer_limits(high=HIGH_WATER_BYTES)
+        tune(self._transport)
 
     def begin(self) -> None:
         """Send the first bytes; before it nothing is revealed to a server whose certificate is still to be looked at."""

@@ -395,7 +395,7 @@ def test_server_that_comes_back_is_found_again_by_itself(scene):
 
 def test_server_that_reads_nothing_costs_bounded_memory_and_nobody_else(scene, media):
     huge = media(noise=True, gop=5, width=640, height=480, seconds=1)
-    viewer = ViewerLimits(queue_bytes=1 << 20, high_water_bytes=65536, overflows=10**9, no_progress_s=60.0)
+    viewer = ViewerLimits(queue_bytes=1 << 20, overflows=10**9, no_progress_s=60.0)
 
     async def main() -> None:
         async def handle(reader, writer) -> None:
@@ -420,7 +420,7 @@ def test_server_that_reads_nothing_costs_bounded_memory_and_nobody_else(scene, m
 
 def test_server_that_takes_nothing_any_more_is_left(scene, media):
     huge = media(noise=True, gop=5, width=640, height=480, seconds=1)
-    viewer = ViewerLimits(queue_bytes=1 << 20, high_water_bytes=65536, overflows=10**9, no_progress_s=0.3)
+    viewer = ViewerLimits(queue_bytes=1 << 20, overflows=10**9, no_progress_s=0.3)
 
     async def handle(reader, writer) -> None:
         far = Far(reader, writer)
