@@ -23,7 +23,7 @@ from gateway.rtmp.chunk import ChunkReader, encode_message
 from gateway.rtmp.handshake import ServerHandshake
 from gateway.rtmp.push import DEMAND_KIND, PushLimits, PushState, PushStatus, PushTask
 from gateway.rtmp.pushes import Pushes
-from gateway.rtmp.server import RtmpServer
+from gateway.rtmp.server import Action, Credentials, RtmpServer
 from gateway.rtmp.viewer import ViewerLimits
 from gateway.sources.backoff import Backoff
 from gateway.sources.publish import PublishSource
@@ -97,7 +97,11 @@ async def gateway() -> AsyncIterator[tuple[RtmpServer, PublishSource, Watcher]]:
     """Our own server, with a camera that is published to it."""
     source = PublishSource("far", Secret(KEY))
     source.start()
-    server = RtmpServer({"far": source.stream}.get, lambda asked: True, publish={"far": source}.get)
+
+    def may(asked: Credentials) -> bool:
+        return asked.action is Action.PLAY or source.admits(asked.params)
+
+    server = RtmpServer({"far": source.stream}.get, may, publish={"far": source}.get)
     await server.start("127.0.0.1", 0)
     watcher = Watcher()
     source.stream.subscribe(watcher)
@@ -465,6 +469,43 @@ def test_camera_that_goes_away_ends_the_stream_there_and_begins_it_anew(camera, 
             assert stream.demand.count(DEMAND_KIND) == 0
 
     uvloop.run(main())
+
+
+def test_frozen_camera_is_not_pushed_again_and_again(camera, media):
+    async def main() -> None:
+        rounds = 0
+
+        async def handle(reader, writer) -> None:
+            nonlocal rounds
+            rounds += 1
+            far = Far(reader, writer)
+            await far.take()
+            await far.told("FCUnpublish")
+
+        stream = Stream("yard")
+        camera(stream, media(), 100.0).push(1.0)  # and then no more, though its session stays open
+        async with server(handle) as port:
+            task = PushTask(stream, target(port), limits=replace(QUICK, away_s=0.1), backoff=Hurry())
+            task.start()
+            await until(lambda: rounds == 1 and task.status().state is PushState.WAITING)
+            await asyncio.sleep(0.1)
+            assert (rounds, task.status().state) == (1, PushState.WAITING)
+            running = asyncio.create_task(camera(stream, media(), 200.0).run())
+            await until(lambda: rounds == 2)
+            running.cancel()
+            task.stop()
+            await until(lambda: stream.demand.count(DEMAND_KIND) == 0)
+
+    uvloop.run(main())
+
+
+def test_only_a_push_that_went_well_for_a_minute_starts_over_from_the_shortest_wait():
+    backoff = PushTask(Stream("yard"), target(1))._backoff
+    for _ in range(8):
+        longest = backoff.next_delay(Retry.BACKOFF, 59.0)
+    assert 24 <= longest <= 36
+    assert backoff.next_delay(Retry.BACKOFF, 60.0) <= 0.6
+    assert 48 <= backoff.next_delay(Retry.SLOW) <= 72
 
 
 async def adobe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
