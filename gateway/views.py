@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 
 from gateway.config.model import HostPort
+from gateway.device.device import CameraDevice
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
 from gateway.redact import redact
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
-from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, StreamView
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
-def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
+def camera_view(source: CameraSource, rtmp: HostPort | None, device: CameraDevice | None = None) -> CameraView:
     """One camera with its streams."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
@@ -37,6 +38,18 @@ def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
         urls=urls,
         source=redact(camera.rtsp or camera.address or "publisher"),
         picture_at=main.last_keyframe_at or None if main is not None else None,
+        ptz=device is not None and device.can_steer,
+        events=events_view(device) if device is not None else None,
+    )
+
+
+def events_view(device: CameraDevice) -> EventsView:
+    """What a camera reports."""
+    return EventsView(
+        listening=device.listening,
+        trouble=device.event_trouble,
+        active=tuple(EventView(one.kind.value, True, one.since, one.source) for one in device.log.active),
+        last=tuple(EventView(event.kind.value, event.on, event.at, event.source) for event in device.log.last),
     )
 
 

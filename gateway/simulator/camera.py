@@ -23,6 +23,8 @@ from gateway.simulator.http_face import HttpFace, HttpRequest, HttpResponse
 from gateway.simulator.onvif_documents import MediaProfile
 from gateway.simulator.onvif_face import SNAPSHOT_PATH, Access, OnvifFace, OnvifRequest, identity_of
 from gateway.simulator.picture import camera_hue
+from gateway.simulator.ptz_face import PtzFace, configuration
+from gateway.simulator.ptz_head import PtzHead
 from gateway.simulator.snapshot import Photographer
 from gateway.simulator.video_codec import VideoSpec
 
@@ -74,6 +76,8 @@ class CameraSpec:
     """How far the camera's own clock (not the one in the picture) is ahead of ours: real ones are often hours off."""
     max_sessions: int | None = None
     """RTSP sessions per profile; cheap cameras allow two."""
+    ptz: bool = True
+    """It can be steered. The picture shows where it looks, unless it shares its encoder with other cameras."""
 
 
 class VirtualCamera:
@@ -89,6 +93,11 @@ class VirtualCamera:
         self._own_encoders = encoders is None
         main, sub = encoders or make_encoders(spec, hue)
         self._encoders = [main] if sub is None else [main, sub]
+        self.head = PtzHead()
+        self.ptz = PtzFace(self.head, time.monotonic) if spec.ptz else None
+        if self.ptz is not None and self._own_encoders:
+            for encoder in self._encoders:
+                encoder.aim = lambda: self.head.place(time.monotonic())
         paths = (MAIN_PATH, SUB_PATH)[: len(self._encoders)]
         self._mounts: dict[str, Mount] = {}
         for path, encoder in zip(paths, self._encoders, strict=True):
@@ -106,6 +115,7 @@ class VirtualCamera:
             rtsp_port=lambda: self.rtsp_port,
             synchronise=self._synchronise,
             clock=lambda: time.time() + spec.clock_offset_s,
+            extensions=[face for face in (self.ptz,) if face is not None],
         )
         self._photographer = Photographer(*SNAPSHOT_SIZE, spec.name, hue)
         self.on_presence: Callable[[bool], None] = lambda _present: None
@@ -188,7 +198,7 @@ class VirtualCamera:
     def _profiles(self) -> tuple[MediaProfile, ...]:
         names = (("main", "Main stream", MAIN_PATH), ("sub", "Sub stream", SUB_PATH))
         return tuple(
-            MediaProfile(token, name, path, encoder.video, self.spec.audio)
+            MediaProfile(token, name, path, encoder.video, self.spec.audio, configuration() if self.ptz is not None else "")
             for (token, name, path), encoder in zip(names, self._encoders, strict=False)
         )
 

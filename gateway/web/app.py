@@ -19,6 +19,7 @@ from gateway.web.cookies import form_token, keep_cookies
 from gateway.web.headers import security_headers
 from gateway.web.pages import AUTHORITY, HTTPS_PORT, pages
 from gateway.web.ports import GatewayPort
+from gateway.web.ptz_api import ptz
 
 WEB_ROOT = Path(gateway.__file__).parent.parent / "web"
 VENDOR_PREFIX = "vendor/"
@@ -66,6 +67,7 @@ def create_app(
     app.register_blueprint(pages)
     app.register_blueprint(api)
     app.register_blueprint(health)
+    app.register_blueprint(ptz)
     errors.install(app)
     app.after_request(keep_cookies)
     app.after_request(_secure)
