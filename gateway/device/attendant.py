@@ -41,6 +41,8 @@ QUICK_PULL_S = 1.0
 """A camera that answers sooner with nothing does not wait: it is asked this often."""
 PULL_TRIES = 3
 PULL_PAUSE_S = 3.0
+CREATE_S = 3.0
+"""To subscribe; not to be interrupted, so it must fit into the stop deadline."""
 END_S = 1.5
 """To give the subscription back. The gateway stops within 6 s, whatever cameras do."""
 LISTEN_TIMEOUTS = Timeouts(connect_s=5.0, read_s=PULL_S + 5.0, answer_s=PULL_S + 8.0)
@@ -148,32 +150,38 @@ class Attendant:
 
     def _attend(self) -> None:
         with self._link.open(LISTEN_TIMEOUTS) as connection:
-            with self._lock:
-                self._connection = connection
             try:
-                if self._stop.is_set():
-                    return
+                self._interruptible(connection)
                 facts = learn(connection.client, self._link.camera.profile)
                 self._sink.facts(facts)
                 if facts.events and self._link.camera.events:
-                    self._listen(connection.client)
+                    self._listen(connection)
                     return
             finally:
-                with self._lock:
-                    self._connection = None
+                self._interruptible(None)
         self._changed.wait(LEARN_AGAIN_S)
 
-    def _listen(self, client: OnvifClient) -> None:
+    def _interruptible(self, connection: Connection | None) -> None:
+        """From now on `stop` calls off what is asked over `connection`. Raises Interrupted if it was called before."""
+        with self._lock:
+            self._connection = connection
+            if connection is not None and self._stop.is_set():
+                raise Interrupted(f"{self._name}: stopping")
+
+    def _listen(self, connection: Connection) -> None:
+        client = connection.client
         service = client.services()[EVENTS_NS]
-        if self._stop.is_set():
-            return
-        reply = self._post(client, service, service, subscription.CREATE_ACTION, subscription.create_request())
+        # An answer that is called off here would leave a subscription that nobody knows how to give back.
+        self._interruptible(None)
+        create = subscription.create_request()
+        reply = self._post(client, service, service, subscription.CREATE_ACTION, create, deadline=Deadline(CREATE_S))
         held = subscription.created(reply, service, self._clock())
         if held is None:
             raise ProtocolError(f"{client.label}: the camera makes a subscription without an address")
         log.info("camera %s: listening to its events", self._name)
         self.subscribed, self.trouble = True, ""
         try:
+            self._interruptible(connection)
             self._pull(client, held)
         finally:
             self.subscribed = False

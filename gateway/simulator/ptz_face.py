@@ -88,7 +88,7 @@ class PtzFace:
         timeout = call.text("Timeout")
         if timeout is not None and self.quirks.refuses_timeout:
             raise SoapFault("the timeout is not supported", "InvalidArgVal", "TimeoutNotSupported")
-        timeout_s = None if timeout is None or self.quirks.ignores_timeout else _seconds(timeout)
+        timeout_s = None if timeout is None or self.quirks.ignores_timeout else parse_seconds(timeout)
         speed = _vector(call.element, "Velocity")
         if speed is None or any(abs(part) > 1 for part in speed if part is not None):
             raise SoapFault("the velocity is out of bounds", "InvalidArgVal", "InvalidVelocity")
@@ -224,11 +224,12 @@ def _merged(wanted: tuple[float | None, float | None, float | None] | None, here
     return pan, tilt, zoom
 
 
-def _seconds(text: str) -> float:
+def parse_seconds(text: str, most: float = MAX_TIMEOUT_S) -> float:
+    """An xs:duration of minutes and seconds, `most` at most. Raises SoapFault."""
     match = _DURATION.fullmatch(text)
     if match is None or match[0] == "PT":
         raise SoapFault("not a duration", "InvalidArgVal")
-    return min(int(match[1] or 0) * 60 + float(match[2] or 0), MAX_TIMEOUT_S)
+    return min(int(match[1] or 0) * 60 + float(match[2] or 0), most)
 
 
 def _no_such_preset() -> SoapFault:
