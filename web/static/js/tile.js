@@ -5,6 +5,7 @@
  * comes into view and leaves it. Which transport brings the picture is decided behind `transports.open`.
  */
 import { timeStamp } from "./clock.js";
+import { EventMark } from "./event-mark.js";
 import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
 import { judge, normalGap, pictureExpected, TileState } from "./state.js";
 import { TileView } from "./tile-view.js";
@@ -28,6 +29,7 @@ export class Tile {
   #i18n;
   #onAuth;
   #view;
+  #mark;
   #watchdog = new Watchdog();
   #refused = new Map();
   #choice = null;
@@ -56,6 +58,7 @@ export class Tile {
     this.#i18n = i18n;
     this.#onAuth = onAuth;
     this.#view = new TileView(camera.id);
+    this.#mark = new EventMark(this.#view.root, i18n);
     this.element.addEventListener("click", () => this.#transport?.play());
     this.#render();
   }
@@ -326,6 +329,7 @@ export class Tile {
       clockLabel: this.#clockLabel(),
       label: i18n.t("tile.label", { name: this.#camera.name, state: stateText }),
     });
+    this.#mark.update(this.#camera.events);
   }
 
   #meta() {
