@@ -7,19 +7,35 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
-from gateway.device.attendant import Attendant, Facts
+from gateway.device.attendant import Attendant, Facts, learn
 from gateway.device.bus import EventBus
 from gateway.device.driver import Driver
 from gateway.device.event_log import EventLog
 from gateway.device.link import Link
 from gateway.errors import ProtocolError
+from gateway.onvif import administration
+from gateway.onvif.administration import CameraClock
 from gateway.onvif.events import Message
 from gateway.onvif.ptz import Preset, PtzAbilities, Vector
 from gateway.onvif.ptz_client import PtzClient, find_abilities
+from gateway.onvif.transport import Timeouts
 
 T = TypeVar("T")
+
+
+ASK_TIMEOUTS = Timeouts(connect_s=2.0, read_s=4.0, answer_s=6.0)
+"""Somebody waits for the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What a camera says about itself, asked just now."""
+
+    facts: Facts
+    clock: CameraClock
 
 
 class SteeredConnection:
@@ -116,6 +132,26 @@ class CameraDevice:
             return self.presets
 
         return self.driver.errand(ask, moves=False)
+
+    # For the administrator: blocking, on worker threads. Raise SourceError.
+
+    def examine(self) -> Examination:
+        """Ask the camera about itself, now."""
+        with self.link.open(ASK_TIMEOUTS) as connection:
+            facts = self.known = learn(connection.client, self.link.camera.profile)
+            return Examination(facts, administration.read_clock(connection.client, self._wall()))
+
+    def set_clock(self) -> float:
+        """Give the camera the box's time; how far it is off afterwards, in seconds."""
+        with self.link.open(ASK_TIMEOUTS) as connection:
+            client = connection.client
+            administration.set_clock(client, administration.read_clock(client, self._wall()), self._wall())
+            return administration.read_clock(client, self._wall()).offset_s
+
+    def reboot(self) -> str:
+        """Restart the camera; its own words, if it says any."""
+        with self.link.open(ASK_TIMEOUTS) as connection:
+            return administration.reboot(connection.client)
 
     # The attendant's sink, on the attendant's thread.
 

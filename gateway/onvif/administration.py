@@ -93,6 +93,7 @@ def set_clock(client: OnvifClient, kept: CameraClock, now: float) -> None:
         f"<t:Day>{at.day}</t:Day></t:Date></q:UTCDateTime>"
     )
     client.call(DEVICE_NS, "SetSystemDateAndTime", inner)
+    client.clock_was_set()
 
 
 def reboot(client: OnvifClient) -> str:

@@ -95,6 +95,10 @@ class OnvifClient:
         """The camera's clock minus ours in seconds; 0 before the first call and where the camera does not tell."""
         return self._session.offset_s
 
+    def clock_was_set(self) -> None:
+        """The camera has our time from now on: what follows is signed with it."""
+        self._session.offset_s = 0.0
+
     def services(self) -> dict[str, str]:
         """Address of every service the camera has, by namespace."""
         deadline = self._begin()

@@ -6,12 +6,14 @@ import asyncio
 import shutil
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.security import generate_password_hash
 
 from gateway.config.model import Config, Discovery, HostPort, Listen
@@ -66,13 +68,21 @@ def address(simulated: Any, tmp_path: Path) -> Iterator[str]:
     assert not thread.is_alive()
 
 
-@pytest.fixture
-def page(address: str) -> Iterator[Page]:
-    """Signed in, on the wall, with the pad mounted."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1000, "height": 620}, locale="en-US")
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """Signed in, on the wall, with the pad mounted."""
+    context = chromium.new_context(viewport={"width": 1000, "height": 620}, locale="en-US")
+    try:
+        page = context.new_page()
         page.problems = []  # type: ignore[attr-defined]  # for the test's own use
         page.on("pageerror", lambda error: page.problems.append(str(error)))  # type: ignore[attr-defined]
         page.on("console", lambda line: "Content Security" in line.text and page.problems.append(line.text))  # type: ignore[attr-defined]
@@ -84,7 +94,8 @@ def page(address: str) -> Iterator[Page]:
         page.wait_for_selector(".ptz-stick:not([hidden])")
         yield page
         assert page.problems == []  # type: ignore[attr-defined]
-        browser.close()
+    finally:
+        context.close()
 
 
 def test_pad_moves_the_camera_while_it_is_held(simulated: Any, page: Page, until: Any, tmp_path: Path) -> None:
@@ -183,3 +194,36 @@ def test_motion_is_marked_on_the_tile(simulated: Any, page: Page, tmp_path: Path
     for what in ("motion", "tamper"):
         simulated.call(lambda what=what: simulated.camera.events.report(what, False))
     page.wait_for_selector(".tile-events", state="hidden")
+
+
+def test_page_of_a_camera_advises_and_sets_its_clock(simulated: Any, page: Page, tmp_path: Path) -> None:
+    page.evaluate("window.__pad.destroy()")
+    simulated.camera.clock_offset_s = 3000.0
+    address = page.url.rstrip("/")
+    page.goto(f"{address}/cameras/yard")
+    page.wait_for_selector("text=s fast: set it from the gateway")
+    assert "Virtual Camera" in page.inner_text(".facts")
+    page.screenshot(path=str(tmp_path / "camera.png"), full_page=True)
+    page.click("button[data-language=zh]")
+    page.wait_for_selector("text=摄像机时钟快")
+    page.screenshot(path=str(tmp_path / "camera-zh.png"), full_page=True)
+    page.click("form[action$=clock] button")
+    page.wait_for_selector(".good")
+    assert abs(simulated.camera.clock_offset_s) < 3
+    assert page.locator("form[action$=clock]").count() == 0, "there is nothing left to set"
+    page.click("button[data-language=en]")
+    page.click("summary:has-text('Restart the camera')")
+    page.click("form[action$=reboot] button")
+    page.wait_for_selector("text=The camera restarts.")
+
+
+def test_page_of_a_camera_is_for_the_admin(simulated: Any, address: str) -> None:
+    for path, data in (("/cameras/yard", None), ("/cameras/yard/reboot", b""), ("/cameras/yard/clock", b"csrf=1")):
+        request = urllib.request.Request(address + path, data)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                assert answer.url.endswith("/login?next=/cameras/yard")
+        except urllib.error.HTTPError as error:
+            with error:
+                assert error.code in (400, 401, 403)
+    assert not simulated.camera.faults.dark
