@@ -139,7 +139,7 @@ class Attendant:
                 pass
             except SourceError as error:
                 level = logging.INFO if str(error) != self.trouble else logging.DEBUG
-                log.log(level, "camera %s: no events: %s", self._name, error)
+                log.log(level, "camera %s: its events are not heard: %s", self._name, error)
                 self.trouble = str(error)
             except Exception:
                 log.exception("camera %s: listening to its events failed", self._name)
