@@ -127,7 +127,8 @@ def abilities(profile: str, configuration: Node | None, nodes: Iterable[Node]) -
     """
     wanted = configuration.text_at("NodeToken") if configuration is not None else ""
     found = list(nodes)
-    node = next((one for one in found if one.attributes.get("token") == wanted), found[0] if found else None)
+    equipped = (one for one in found if one.child("SupportedPTZSpaces") is not None)
+    node = next((one for one in found if one.attributes.get("token") == wanted), next(equipped, None))
     spaces = node.child("SupportedPTZSpaces") if node is not None else None
     if node is None or spaces is None:
         return PtzAbilities(profile, continuous=ASSUMED)
