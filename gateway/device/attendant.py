@@ -100,6 +100,8 @@ class Attendant:
         self._changed = threading.Event()
         self._connection: Connection | None = None
         self._lock = threading.Lock()
+        self._holding = False
+        """A subscription is held, or about to be."""
         self._tried_at = -POKE_GAP_S
         self.subscribed = False
         """A subscription is held now."""
@@ -117,13 +119,15 @@ class Attendant:
             self._changed.set()
 
     def stop(self) -> list[threading.Thread]:
-        """End; the thread returned is still giving back its subscription. Any thread."""
+        """End. The thread returned is still giving back its subscription; one that holds none need not be waited for: it
+        may be trying to connect to a camera that is away. Any thread.
+        """
         self._stop.set()
         self._changed.set()
         with self._lock:
             if self._connection is not None:
                 self._connection.interrupt()
-        return [self.thread] if self.thread.is_alive() else []
+            return [self.thread] if self._holding else []
 
     # From here on: the attendant's thread.
 
@@ -169,10 +173,20 @@ class Attendant:
                 raise Interrupted(f"{self._name}: stopping")
 
     def _listen(self, connection: Connection) -> None:
+        service = connection.client.services()[EVENTS_NS]
+        with self._lock:
+            if self._stop.is_set():
+                raise Interrupted(f"{self._name}: stopping")
+            # An answer that is called off here would leave a subscription that nobody knows how to give back.
+            self._connection = None
+            self._holding = True
+        try:
+            self._hold(connection, service)
+        finally:
+            self._holding = False
+
+    def _hold(self, connection: Connection, service: str) -> None:
         client = connection.client
-        service = client.services()[EVENTS_NS]
-        # An answer that is called off here would leave a subscription that nobody knows how to give back.
-        self._interruptible(None)
         create = subscription.create_request()
         reply = self._post(client, service, service, subscription.CREATE_ACTION, create, deadline=Deadline(CREATE_S))
         held = subscription.created(reply, service, self._clock())

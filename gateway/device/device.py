@@ -146,6 +146,7 @@ class CameraDevice:
         with self.link.open(ASK_TIMEOUTS) as connection:
             client = connection.client
             administration.set_clock(client, administration.read_clock(client, self._wall()), self._wall())
+            self.link.clock_was_set()
             return administration.read_clock(client, self._wall()).offset_s
 
     def reboot(self) -> str:

@@ -67,6 +67,7 @@ class Driver:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._connected = False
         # what came in and has not been looked at yet
         self._wish: Vector | None = None
         self._wished_at = 0.0
@@ -102,11 +103,13 @@ class Driver:
         return future
 
     def close(self) -> list[threading.Thread]:
-        """End: what moves is stopped first. The thread returned is still on its way out."""
+        """End: what moves is stopped first. The thread returned still does that; one that has not even reached the camera
+        need not be waited for.
+        """
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-            return [self._thread] if self._thread is not None and self._thread.is_alive() else []
+            return [self._thread] if self._connected and self._thread is not None and self._thread.is_alive() else []
 
     def _wake(self) -> None:
         if self._closing:
@@ -124,12 +127,15 @@ class Driver:
         except SourceError as error:
             self._give_up(error)
             return
+        with self._changed:
+            self._connected = True
         try:
             self._drive(opened.ptz)
         except Exception as error:
             log.exception("camera %s: steering failed", self._name)
             self._give_up(ProtocolError(f"steering failed: {error}"))
         finally:
+            self._connected = False
             opened.close()
 
     def _give_up(self, error: SourceError) -> None:

@@ -5,6 +5,8 @@ All of a camera's logins share one account with its readers, so that a wrong pas
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
@@ -48,6 +50,8 @@ class Link:
         self.camera = camera
         self._account = account
         self._known_xaddrs = known_xaddrs
+        self._lock = threading.Lock()
+        self._opened: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def open(self, timeouts: Timeouts = STEER_TIMEOUTS) -> Connection:
         """Connect and log in. Raises SourceError; a login that was refused to another part is not tried again soon."""
@@ -74,4 +78,14 @@ class Link:
             client.close()
             raise
         self._account.accepted(who)
-        return Connection(client, transport)
+        connection = Connection(client, transport)
+        with self._lock:
+            self._opened.add(connection)
+        return connection
+
+    def clock_was_set(self) -> None:
+        """The camera has our time from now on. Requests over connections that are open would be signed with its old one."""
+        with self._lock:
+            opened = tuple(self._opened)
+        for connection in opened:
+            connection.client.clock_was_set()

@@ -140,7 +140,7 @@ def _observed(stream: StreamView, camera: CameraView, examination: Examination |
         keyframe_interval=stream.keyframe_interval,
         watched_s=live_s if live_s >= MIN_WATCHED_S else 0.0,
         audio_note=stream.audio_note,
-        set_fps=next(same, 0.0) if stream.fps else 0.0,
+        set_fps=next(same, 0.0) if live_s >= MIN_WATCHED_S else 0.0,
     )
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from gateway.config.model import Secret
 from gateway.device import attendant as module
 from gateway.device.attendant import Attendant
+from gateway.device.bus import EventBus
+from gateway.device.device import CameraDevice
 from gateway.onvif import subscription
 from gateway.onvif.events import Kind
 
@@ -53,9 +59,9 @@ def attending(simulated, heard):
 
 
 def stop(attendant, within_s=3.0):
-    for thread in attendant.stop():
-        thread.join(within_s)
-        assert not thread.is_alive(), "it must give way within the gateway's stop deadline"
+    attendant.stop()
+    attendant.thread.join(within_s)
+    assert not attendant.thread.is_alive(), "it must give way within the gateway's stop deadline"
 
 
 def listeners(simulated):
@@ -204,8 +210,6 @@ def test_camera_that_refuses_to_be_pulled_is_given_its_place_back(simulated, att
 
 
 def test_events_can_be_switched_off(simulated, attending, heard, until):
-    from dataclasses import replace
-
     link = simulated.link()
     link.camera = replace(link.camera, events=False)
     attendant = attending(link)
@@ -216,10 +220,6 @@ def test_events_can_be_switched_off(simulated, attending, heard, until):
 
 
 def test_wrong_password_is_tried_once(simulated, attending, heard, until, quick):
-    from dataclasses import replace
-
-    from gateway.config.model import Secret
-
     link = simulated.link()
     link.camera = replace(link.camera, password=Secret("wrong"))
     attendant = attending(link)
@@ -238,3 +238,38 @@ def test_one_thread_per_camera(simulated, attending, until):
     until(lambda: all(attendant.subscribed for attendant in attendants))
     assert threading.active_count() == before + 4
     assert listeners(simulated) == 4
+
+
+def test_only_what_holds_a_subscription_is_waited_for(simulated, attending, heard, until):
+    attendant = attending()
+    until(lambda: attendant.subscribed)
+    assert attendant.stop() == [attendant.thread]
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        link = simulated.link()
+        link.camera = replace(link.camera, address=f"127.0.0.1:{mute.getsockname()[1]}")
+        lonely = Attendant(link, heard)
+        lonely.start()
+        accepted, _ = mute.accept()
+        with accepted:
+            assert lonely.stop() == []
+    lonely.thread.join(5)
+    assert not lonely.thread.is_alive()
+
+
+def test_clock_that_is_set_while_we_listen_costs_no_event(simulated, heard, until):
+    simulated.camera.clock_offset_s = 3600.0
+    loop = SimpleNamespace(call_soon_threadsafe=lambda what: what())
+    bus, events = EventBus(), []
+    bus.subscribe(events.append)
+    device = CameraDevice(simulated.link(), bus, loop)
+    device.shows_pictures()
+    until(lambda: device.listening)
+    assert abs(device.set_clock()) < 3
+    for on in (True, False, True):
+        count = len(events)
+        report(simulated, "motion", on)
+        until(lambda count=count: len(events) > count)
+    for thread in device.stop():
+        thread.join(5)
+    assert listeners(simulated) == 0
+    assert simulated.camera.events.asked.count("CreatePullPointSubscription") == 1
