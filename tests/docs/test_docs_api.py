@@ -9,9 +9,11 @@ from typing import Any
 
 from gateway.media.state import State, Status
 from gateway.onvif.events import Kind
+from gateway.rtmp.push import PushState
+from gateway.rtmp.push_errors import PushError
 from gateway.simulator.control import FAULTS
 from gateway.web.errors import CODES
-from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView
 from gateway.web.ptz_command import ACTIONS
 from gateway.web.view_json import camera_json, discovered_json
 
@@ -46,6 +48,7 @@ def _camera() -> dict[str, Any]:
         urls=dict.fromkeys(("hls", "rtmp", "hls_sub", "rtmp_sub", "snapshot"), "x"),
         source="192.168.10.215",
         picture_at=1.0,
+        pushes=(PushView("Town hall", "rtmps://a.example/live2/***", "front-door", "live", 1.0, "", "", None, 1, 1.0, 0),),
         ptz=True,
         events=EventsView(True, "", (EventView("motion", True, 1.0, ""),), (EventView("motion", True, 1.0, ""),)),
     )
@@ -89,6 +92,16 @@ def test_kinds_of_events_are_those_of_the_code(pages: dict[str, Any]) -> None:
 def test_states_are_those_of_the_code(pages: dict[str, Any]) -> None:
     documented = [row[0].strip("`") for row in pages["docs/api.md"].rows("`state`")]
     assert documented == [state.value for state in State]
+
+
+def test_states_of_a_push_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    documented = [row[0].strip("`") for row in pages["docs/api.md"].rows("Push")]
+    assert documented == [state.value for state in PushState]
+
+
+def test_codes_of_a_push_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    section = pages["docs/api.md"].text.partition("### Pushes")[2].partition("\n## ")[0]
+    assert all(f"`{leaf.code}`" in section for leaf in PushError.__subclasses__())
 
 
 def test_statuses_have_the_codes_of_the_code(pages: dict[str, Any]) -> None:
