@@ -58,7 +58,7 @@ def attending(simulated, heard):
         stop(attendant)
 
 
-def stop(attendant, within_s=3.0):
+def stop(attendant, within_s=8.0):
     attendant.stop()
     attendant.thread.join(within_s)
     assert not attendant.thread.is_alive(), "it must give way within the gateway's stop deadline"
@@ -101,7 +101,7 @@ def test_news_comes_at_once_and_not_with_the_next_round(simulated, attending, he
     for on in (True, False, True):
         count = len(heard.reports)
         report(simulated, "tamper", on)
-        until(lambda count=count: len(heard.reports) > count, subscription.PULL_S / 10)
+        until(lambda count=count: len(heard.reports) > count, subscription.PULL_S / 2)
 
 
 def test_stopping_gives_the_subscription_back_from_inside_a_long_poll(simulated, attending, heard, until):
@@ -110,7 +110,7 @@ def test_stopping_gives_the_subscription_back_from_inside_a_long_poll(simulated,
     time.sleep(0.1)
     began = time.monotonic()
     stop(attendant)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < subscription.PULL_S / 2
     assert listeners(simulated) == 0
     assert simulated.camera.events.asked[-1] == "Unsubscribe"
     assert heard.losses == 1

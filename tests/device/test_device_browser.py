@@ -108,7 +108,7 @@ def test_pad_moves_the_camera_while_it_is_held(simulated: Any, page: Page, until
         return head.place(time.monotonic())
 
     def settled() -> None:
-        until(lambda: not moving(), 5)
+        until(lambda: not moving())
 
     box = page.locator(".ptz-stick").bounding_box()
     assert box is not None
