@@ -156,7 +156,10 @@ class GatewayPort(Protocol):
         """What the last discovery rounds found."""
 
     def device(self, camera_id: str) -> CameraDevice | None:
-        """The camera as a device that can be steered and asked; None for one that is not given by its ONVIF address."""
+        """The camera as a device that can be steered and asked; None for one that is not given by its ONVIF address.
+
+        Its own methods say which of them block.
+        """
 
     def readiness(self) -> Readiness:
         """Whether the gateway serves as configured."""
