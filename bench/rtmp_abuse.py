@@ -83,7 +83,8 @@ def slow_player(gateway: rtmp.Gateway, program: Path, players: int, seconds: flo
         f"{players} players, one of them reads {SLOW_BYTES_PER_S} bytes/s, for {seconds:g} s: the others differ by {lost} "
         f"frames of {found['frames_most']}, {found['stalled']} stalled, {found['closed']} closed, "
         f"longest gap {found['worst_gap_ms']:.0f} ms, delay p99 {found['delay_ms']['p99']:.1f} ms; "
-        f"memory at most {(peak - memory) / 1024:+.1f} MB; dropped for it: {gateway.dropped()}; it was {'closed' if closed else 'kept'}"
+        f"memory at most {(peak - memory) / 1024:+.1f} MB; dropped for it: {gateway.dropped()}; "
+        f"it was {'closed' if closed else 'kept'}"
     )
 
 

@@ -170,7 +170,8 @@ class Relay:
             self._video.append(data)
             if frame.seconds - self._cached_since > CACHE_S:
                 self._clear_cache()
-            if not merging or now - self._waits_since >= MERGE_YOUNG_S:
+            alone = frame.duration >= MERGE_S * frame.config.clock_rate
+            if not merging or alone or now - self._waits_since >= MERGE_YOUNG_S:
                 self._flush()
                 return
         if self._timer is None:
