@@ -38,7 +38,7 @@ AUDIO_WAIT_S = 0.04
 """The distance of two pictures at 25 fps. Players buffer more than that, nobody hears it."""
 MERGE_FROM_VIEWERS = 50
 """From so many players on, a picture goes at once only if something has waited `MERGE_YOUNG_S` for it; else it waits too."""
-MERGE_YOUNG_S = 0.015
+MERGE_YOUNG_S = 0.0165
 MERGE_S = 0.05
 """Nothing waits longer. Both were chosen by measurement, see `design/rtmp-fanout.md`."""
 CACHE_BYTES = 12 * 1024 * 1024
