@@ -19,6 +19,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gateway import __version__, views
 from gateway.config.diff import diff
 from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, UnannouncedPicture
+from gateway.device.device import CameraDevice
+from gateway.device.devices import Devices
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
@@ -84,6 +86,7 @@ class Service:
         self._here: tuple[Entry, ...] = ()
         """What the last discovery rounds found. Replaced as a whole, because reader threads look into it."""
         self._resolve = onvif_resolver(self._known_xaddrs)
+        self._devices = Devices(self._known_xaddrs, self._loop)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
@@ -163,6 +166,7 @@ class Service:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         deadline = time.monotonic() + STOP_READERS_S
+        parting = self._devices.stop()
         self._rtmp.hang_up()
         for source in self._cameras.values():
             self._stuck += source.stop()
@@ -173,6 +177,9 @@ class Service:
                 log.error("stopping: %s", result, exc_info=result)
         try:
             while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            # These end with the process if they must: what they hold of a camera ends by itself, too.
+            while any(thread.is_alive() for thread in parting) and time.monotonic() < deadline:
                 await asyncio.sleep(0.02)
         finally:
             self._bridge.close()
@@ -261,6 +268,10 @@ class Service:
 
         return self._on_loop(look)
 
+    def device(self, camera_id: str) -> CameraDevice | None:
+        """See `GatewayPort.device`."""
+        return self._devices.get(camera_id)
+
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
         problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
@@ -270,7 +281,8 @@ class Service:
 
     def _view(self, source: CameraSource) -> CameraView:
         pushes = self._pushes.status(source.camera.id)
-        return views.camera_view(source, self._listen.rtmp, rtmps=self._listen.rtmps, pushes=pushes)
+        device = self._devices.get(source.camera.id)
+        return views.camera_view(source, self._listen.rtmp, rtmps=self._listen.rtmps, pushes=pushes, device=device)
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -290,6 +302,7 @@ class Service:
         camera = with_login(camera, self._config.discovery.credentials)
         source = CameraSource(camera, self._config.rtsp, self._resolve, self._loop)
         self._cameras[camera.id] = source
+        self._devices.add(source)
         for stream in source.streams:
             self._streams[stream.id] = stream
             self._hls.attach(stream)
@@ -311,6 +324,7 @@ class Service:
     def _remove(self, camera_id: str) -> None:
         source = self._cameras.pop(camera_id)
         self._pushes.set(camera_id, ())
+        self._devices.remove(camera_id)
         self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
         for stream in source.streams:
             self._streams.pop(stream.id, None)
@@ -332,6 +346,7 @@ class Service:
     def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
+            self._devices.observe(source)
 
     async def _discover(self) -> None:
         events = self._registry.seen(await discover(), time.time()) + self._registry.expire(time.time())

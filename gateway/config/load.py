@@ -193,6 +193,7 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         h265=entry.h265,
         profile=entry.profile,
         sub_profile=entry.sub_profile,
+        events=entry.events,
         publish=Publish(entry.publish.key, entry.publish.second) if entry.publish else None,
         push=tuple(push.push() for push in entry.push),
     )

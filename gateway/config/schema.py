@@ -393,6 +393,7 @@ class CameraEntry(Section):
     h265: PictureName | None = None
     profile: Label | None = None
     sub_profile: Label | None = None
+    events: Flag = True
     publish: PublishSection | None = None
     push: Annotated[tuple[PushEntry, ...], BeforeValidator(_null_is_no_list)] = ()
 
