@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from gateway.config.model import HostPort
+from gateway.config.model import HostPort, View
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
 from gateway.redact import redact
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
-from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, StreamView, WallView
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
@@ -37,6 +37,7 @@ def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
         urls=urls,
         source=redact(camera.rtsp or camera.address or "publisher"),
         picture_at=main.last_keyframe_at or None if main is not None else None,
+        group=camera.group,
     )
 
 
@@ -62,6 +63,11 @@ def stream_view(source: StreamSource | PublishSource) -> StreamView:
         status=stream.status,
         on_demand=source.on_demand,
     )
+
+
+def wall_view(view: View) -> WallView:
+    """One view of the configuration."""
+    return WallView(view.id, view.name, view.cameras, view.layout.value if view.layout is not None else None)
 
 
 def discovered_view(entry: Entry, camera_id: str | None) -> DiscoveredView:

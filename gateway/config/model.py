@@ -26,6 +26,9 @@ __all__ = [
     "Secret",
     "SubPolicy",
     "Transport",
+    "View",
+    "WallLayout",
+    "Watch",
 ]
 
 
@@ -43,6 +46,20 @@ class SubPolicy(enum.Enum):
 
     ON_DEMAND = "on-demand"
     ALWAYS = "always"
+
+
+class WallLayout(enum.Enum):
+    """How the wall divides the screen; the values are those of `web/static/js/layout.js`."""
+
+    AUTO = "auto"
+    ONE = "1"
+    TWO = "2x2"
+    THREE = "3x3"
+    FOUR = "4x4"
+    FIVE = "5x5"
+    SIX = "6x6"
+    ONE_AND_FIVE = "1+5"
+    ONE_AND_SEVEN = "1+7"
 
 
 _HTTPS, _HTTP, _RTMP = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935))
@@ -128,6 +145,27 @@ class Camera:
     sub_profile: str | None = None
     publish: Publish | None = None
     push: tuple[str, ...] = field(default=(), repr=False)  # a push URL usually ends with a stream key
+    group: str | None = None
+    """Where on the site it is; the wall offers each group as a view."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Cameras the admin has put together for the wall, in the order they are shown."""
+
+    id: str
+    name: str
+    cameras: tuple[str, ...]
+    layout: WallLayout | None = None
+    """None: as the viewer likes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The pages with one camera each."""
+
+    embed: tuple[str, ...] = ()
+    """Origins whose pages may show them in a frame, besides this gateway's own; `*` is everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +179,8 @@ class Config:
     rtsp: RtspDefaults = RtspDefaults()
     hls: Hls = Hls()
     auth: Auth = Auth()
+    watch: Watch = Watch()
     cameras: tuple[Camera, ...] = ()
+    views: tuple[View, ...] = ()
     warnings: tuple[str, ...] = ()
     """Complete lines about what was read but is not served, in the form of the findings."""

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 
 from gateway.config import addresses, secrets, units
 from gateway.config.addresses import HostPort, SourceUrl
-from gateway.config.model import Hls, Listen, RtspDefaults, SubPolicy, Transport
+from gateway.config.model import Hls, Listen, RtspDefaults, SubPolicy, Transport, WallLayout
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Kind, Scalar
 
@@ -163,7 +163,7 @@ def _source_url(value: object, info: ValidationInfo) -> SourceUrl:
     return addresses.source_url(_clean(_scalar(value).text), _surroundings(info).expand)
 
 
-def _camera_id(text: str) -> str:
+def _identifier(text: str) -> str:
     if ID.fullmatch(text):
         return text
     proposal = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-")
@@ -205,6 +205,7 @@ PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
 TransportName = Annotated[Transport, PlainValidator(_choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 PushText = Annotated[str, PlainValidator(_reader(addresses.push_url))]
+Origin = Annotated[str, PlainValidator(_reader(addresses.web_origin))]
 
 
 class ListenSection(Section):
@@ -276,6 +277,7 @@ class PublishSection(Section):
 
 class CameraEntry(Section):
     name: Label | None = None
+    group: Label | None = None
     enabled: Flag = True
     address: Annotated[str, PlainValidator(_reader(addresses.device_address))] | None = None
     rtsp: SourceText | None = None
@@ -346,8 +348,25 @@ def _one_password(password: Secret | None, password_file: Secret | None) -> Iter
         yield "password_file", 'give "password" or "password_file", not both'
 
 
-CameraId = Annotated[str, BeforeValidator(_camera_id)]
-Cameras = Annotated[dict[CameraId, CameraEntry], BeforeValidator(_null_is_absent)]
+class ViewEntry(Section):
+    name: Label | None = None
+    cameras: Annotated[tuple[Label, ...], BeforeValidator(_null_is_no_list)]
+    layout: Annotated[WallLayout, PlainValidator(_choice(WallLayout))] | None = None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if not self.cameras:
+            yield "cameras", "names no camera"
+        if len(set(self.cameras)) < len(self.cameras):
+            yield "cameras", "names a camera twice"
+
+
+class WatchSection(Section):
+    embed: Annotated[tuple[Origin, ...], BeforeValidator(_null_is_no_list)] = ()
+
+
+Identifier = Annotated[str, BeforeValidator(_identifier)]
+Cameras = Annotated[dict[Identifier, CameraEntry], BeforeValidator(_null_is_absent)]
+Views = Annotated[dict[Identifier, ViewEntry], BeforeValidator(_null_is_absent)]
 
 
 class CamerasFile(Section):
@@ -366,7 +385,9 @@ class ConfigFile(Section):
     rtsp: Annotated[RtspSection, BeforeValidator(_null_is_absent)] = RtspSection()
     hls: Annotated[HlsSection, BeforeValidator(_null_is_absent)] = HlsSection()
     auth: Annotated[AuthSection, BeforeValidator(_null_is_absent)] = AuthSection()
+    watch: Annotated[WatchSection, BeforeValidator(_null_is_absent)] = WatchSection()
     cameras: Cameras = {}
+    views: Views = {}
 
 
 def known_keys(top: type[Section], path: tuple[str | int, ...]) -> list[str]:

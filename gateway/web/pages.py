@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 
@@ -31,7 +31,7 @@ def wall() -> Response:
         return _go("/login" if request.full_path in ("/", "/?") else f"/login?next={quote(_here(), safe='')}")
     if decision.proof in (Proof.TOKEN, Proof.PARAMETERS) and decision.user is not None:
         # An address with a token, for a screen without keyboard: what the page fetches needs a session.
-        response = _go("/")
+        response = _go(_without_credentials())
         log_in(response, decision.user)
         return response
     return make_response(render_template("wall.html", user=decision.user))
@@ -100,6 +100,19 @@ def _https_url(target: str) -> str | None:
     if request.scheme == "https" or port is None or host is None:
         return None
     return f"https://{host}:{port}/login" + ("" if target == "/" else f"?next={quote(target, safe='')}")
+
+
+def _without_credentials() -> str:
+    """The wall's address as asked for.
+
+    A kiosk gets its token back behind the #, for its script to keep: when the session ends, nobody is there to type a
+    password.
+    """
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("token", "user", "pass")]
+    target = f"/?{urlencode(kept)}" if kept else "/"
+    if request.args.get("kiosk") and request.args.get("token"):
+        target += "#" + urlencode({"token": request.args["token"]})
+    return target
 
 
 def _here() -> str:

@@ -54,6 +54,19 @@ class CameraView:
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
     """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
+    group: str | None = None
+    """Where on the site it is, if the configuration says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class WallView:
+    """Cameras the admin has put together for the wall."""
+
+    id: str
+    name: str
+    cameras: tuple[str, ...]
+    layout: str | None
+    """A layout of the wall (`auto`, `2x2`, `1+5`, ...); None: as the viewer likes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +103,12 @@ class GatewayPort(Protocol):
 
     def camera(self, camera_id: str) -> CameraView | None:
         """One camera, or None if there is none of that id."""
+
+    def wall_views(self) -> tuple[WallView, ...]:
+        """Views of the configuration, in its order."""
+
+    def embedders(self) -> tuple[str, ...]:
+        """Origins whose pages may frame `/watch` pages, besides this gateway's own; `*` is everybody."""
 
     def snapshot(self, camera_id: str, width: int | None) -> bytes | None:
         """JPEG of the last keyframe, at most `width` pixels wide; None if there never was a picture."""

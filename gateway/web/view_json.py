@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.redact import redact
-from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, StreamView, WallView
 
 Json = dict[str, Any]
 
@@ -30,6 +30,7 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool) -> Json:
         "urls": filled_urls(camera.urls, host),
         "source": redact(camera.source) if with_source else None,
         "picture_at": camera.picture_at,
+        "group": camera.group,
     }
 
 
@@ -55,6 +56,11 @@ def stream_json(stream: StreamView) -> Json:
         "code": status.code,
         "next_retry": status.next_retry,
     }
+
+
+def wall_view_json(view: WallView) -> Json:
+    """One view of the configuration."""
+    return {"id": view.id, "name": view.name, "cameras": list(view.cameras), "layout": view.layout}
 
 
 def discovered_json(device: DiscoveredView) -> Json:

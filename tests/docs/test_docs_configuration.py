@@ -134,7 +134,10 @@ def _file_with(key: str, value: str) -> str:
         if not {"password", "password_file"} & entry.keys():
             entry["password"] = "x"
         top["discovery"]["credentials"] = [entry]
-    if "c" in top.get("cameras", {}):
+    if "views" in top:
+        top["views"]["c"].setdefault("cameras", ["gate"])
+        top["cameras"] = {name: {"rtsp": URL} for name in top["views"]["c"]["cameras"]}
+    elif "c" in top.get("cameras", {}):
         _complete_camera(top["cameras"]["c"], last)
     return yaml.safe_dump(top)
 

@@ -85,7 +85,9 @@ export class I18n extends EventTarget {
     root.documentElement.lang = HTML_LANGUAGE[this.#language];
     for (const element of root.querySelectorAll("[data-i18n]")) element.textContent = this.t(element.dataset.i18n);
     for (const element of root.querySelectorAll("[data-i18n-label]")) {
-      element.setAttribute("aria-label", this.t(element.dataset.i18nLabel));
+      const text = this.t(element.dataset.i18nLabel);
+      element.setAttribute("aria-label", text);
+      if (element.matches("button")) element.title = text; // a sign alone says too little to a mouse
     }
   }
 

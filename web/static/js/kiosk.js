@@ -1,0 +1,100 @@
+/**
+ * `/?kiosk=1`: a wall screen that nobody attends. No bar, no pointer, the screen stays on, and whatever ends is begun again.
+ *
+ * The pure part is `isKiosk` and `withoutToken`; the rest talks to the browser.
+ */
+
+const TOKEN_KEY = "gateway.kiosk_token";
+/** Somebody may log in on this machine meanwhile, or the gateway gets its password back. */
+const RETRY_MS = 10000;
+
+/** True if the query of an address asks for it. */
+export function isKiosk(search) {
+  const value = new URLSearchParams(search).get("kiosk");
+  return value !== null && value !== "0";
+}
+
+/** The hash without `token`, and the token. */
+export function withoutToken(hash) {
+  const read = new URLSearchParams(hash.replace(/^#/, ""));
+  const token = read.get("token");
+  if (!token) return { hash, token: null };
+  const rest = hash.replace(/^#/, "").split("&").filter((part) => !part.startsWith("token="));
+  return { hash: rest.length ? `#${rest.join("&")}` : "", token };
+}
+
+export class Kiosk {
+  #storage;
+  #notice;
+  #lock = null;
+  #version = document.body.dataset.version;
+
+  /** `notice` is shown while the session has ended and cannot be renewed. */
+  constructor(storage, notice) {
+    this.#storage = storage;
+    this.#notice = notice;
+  }
+
+  start() {
+    document.body.classList.add("kiosk");
+    const { hash, token } = withoutToken(window.location.hash);
+    const given = token ?? new URLSearchParams(window.location.search).get("token");
+    if (given) {
+      this.#remember(given);
+      // A token on the screen of a wall can be read by whoever passes.
+      history.replaceState(history.state, "", `/?kiosk=1${hash}`);
+    }
+    this.#keepScreenOn();
+    document.addEventListener("visibilitychange", () => this.#keepScreenOn());
+  }
+
+  /** The session has ended. Resolves when it is worth asking the gateway again. */
+  async renewSession() {
+    this.#notice.hidden = false;
+    const token = this.#token();
+    if (token && (await this.#logIn(token))) return;
+    await new Promise((resolve) => {
+      setTimeout(resolve, RETRY_MS);
+    });
+  }
+
+  /** The gateway answers; `version` is what it says of itself. A new one has a new wall. */
+  answered(version) {
+    this.#notice.hidden = true;
+    if (version && this.#version && version !== this.#version) window.location.reload();
+  }
+
+  async #logIn(token) {
+    try {
+      const response = await fetch(`/?token=${encodeURIComponent(token)}`, { cache: "no-store", signal: AbortSignal.timeout(RETRY_MS) });
+      return response.ok && !new URL(response.url).pathname.startsWith("/login");
+    } catch {
+      return false;
+    }
+  }
+
+  async #keepScreenOn() {
+    if (document.hidden || !navigator.wakeLock || (this.#lock && !this.#lock.released)) return;
+    try {
+      this.#lock = await navigator.wakeLock.request("screen");
+    } catch {
+      // Low battery, or the power settings of the system decide. The pictures do not depend on it.
+    }
+  }
+
+  #remember(token) {
+    try {
+      this.#storage?.setItem(TOKEN_KEY, token);
+    } catch {
+      // Then the screen stays dark after a new password until somebody opens the address again.
+    }
+  }
+
+  #token() {
+    try {
+      return this.#storage?.getItem(TOKEN_KEY) ?? null;
+    } catch {
+      return null;
+    }
+  }
+}
