@@ -62,3 +62,24 @@ export class FrameRate {
     while (this.#times.length && now - this.#times[0] > RATE_SPAN_MS) this.#times.shift();
   }
 }
+
+/** Bits per second over the last moments, from pieces as they arrive. */
+export class ByteRate {
+  #pieces = [];
+  #bytes = 0;
+
+  add(bytes, now) {
+    this.#pieces.push([now, bytes]);
+    this.#bytes += bytes;
+    this.#forget(now);
+  }
+
+  bitsPerSecond(now) {
+    this.#forget(now);
+    return (this.#bytes * 8000) / RATE_SPAN_MS;
+  }
+
+  #forget(now) {
+    while (this.#pieces.length && now - this.#pieces[0][0] > RATE_SPAN_MS) this.#bytes -= this.#pieces.shift()[1];
+  }
+}

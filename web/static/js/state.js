@@ -46,6 +46,7 @@ export function pictureExpected(camera) {
  * @property {object|null} stream the stream being played, as the API describes it
  * @property {boolean} linkUp the gateway answers
  * @property {number|null} quietMs since the last presented frame; null if there never was one
+ * @property {number|null} takenAt Unix seconds at which the last presented frame was taken; null if unknown
  * @property {number} waitedMs since playback was last begun (page load, return to the tab, other stream)
  * @property {number|null} ageMs how long ago the last presented frame was taken; null if unknown
  * @property {number} gapMs `normalGap` of the stream
@@ -72,6 +73,8 @@ export function judge(facts) {
     return facts.linkUp ? verdict(TileState.UNPLAYABLE, facts.unplayable, quietMs === null) : gatewayLost();
   }
   const fresh = quietMs !== null && quietMs <= FRESH_MS + gapMs;
+  // What was taken before the camera went away proves nothing, however late it is shown.
+  if (trouble && fresh && facts.takenAt !== null && facts.takenAt < camera.since) return byServer(camera);
   if (fresh && ageMs !== null && ageMs > (facts.wasBehind ? CAUGHT_UP_MS : OLD_PICTURE_MS) + gapMs) {
     const reason = { key: "reason.behind", params: { seconds: Math.round(ageMs / 1000) } };
     return { ...verdict(TileState.LATE, reason, false), behind: true };

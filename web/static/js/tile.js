@@ -45,6 +45,12 @@ const FUTURE_MS = 2000;
 const REPLAY_MS = 30000;
 /** Two players date the same frame so much differently. */
 const DATE_SLACK_MS = 300;
+/** A running player stays on the tile until the next one shows something, but not for ever. */
+const HANDOVER_MS = 8000;
+/** While the gateway answers otherwise, a live connection that does not come back is kept out by something in between. */
+const SOCKET_LOST_MS = 8000;
+/** A decoder that breaks twice in so short a time will break again. */
+const BROKEN_AGAIN_MS = 60000;
 
 export class Tile {
   #camera;
@@ -56,8 +62,14 @@ export class Tile {
   #view;
   #watchdog = new Watchdog();
   #refused = new Map();
+  #closedWays = new Map();
+  #brokeAt = -Infinity;
   #choice = null;
+  #plan = null;
   #transport = null;
+  #showing = false;
+  #outgoing = null;
+  #outgoingUntil = 0;
   #running = false;
   #outOfSight = false;
   #focused = false;
@@ -144,6 +156,7 @@ export class Tile {
   mute(on) {
     this.#muted = on;
     this.#transport?.setMuted(on);
+    if (this.#running) this.#choose();
   }
 
   get muted() {
@@ -232,6 +245,8 @@ export class Tile {
     const now = performance.now();
     this.#forgetRefusals(now);
     this.#giveUpSilentStream(now);
+    this.#giveUpLostSocket();
+    if (this.#outgoing && now >= this.#outgoingUntil) this.#dismissOutgoing();
     if (now - this.#keptUpAt >= KEEP_UP_MS) {
       this.#keptUpAt = now;
       this.#transport?.keepUp();
@@ -275,8 +290,15 @@ export class Tile {
       return;
     }
     const choice = choosePlayback(this.#camera, this.#wish(), this.#transports.capabilities, this.#refused);
-    const same = this.#choice && choice.kind === this.#choice.kind && choice.url === this.#choice.url;
+    const plan = choice.kind === "video" ? this.#planFor(choice.stream) : null;
+    if (choice.kind === "video" && plan === null) {
+      this.#refuse(choice.stream, { key: "problem.no_picture", params: {} });
+      return;
+    }
+    const same = this.#choice && choice.kind === this.#choice.kind && choice.url === this.#choice.url
+      && plan?.way === this.#plan?.way && plan?.format === this.#plan?.format;
     this.#choice = choice;
+    this.#plan = plan;
     this.#watchdog.normalGap = normalGap(choice.stream?.fps ?? 0);
     if (same) return;
     this.#begunAt = performance.now();
@@ -287,42 +309,99 @@ export class Tile {
     return this.#wanted ?? (this.#focused ? "main" : this.#preference);
   }
 
+  /** The best way to a stream that has not turned out to be closed; null if all are. */
+  #planFor(stream) {
+    const sound = !this.#muted && Boolean(stream.audio);
+    return this.#transports.plans(stream, sound).find((plan) => !this.#closedWays.has(wayKey(stream, plan))) ?? null;
+  }
+
+  #closeWay() {
+    const { stream } = this.#choice;
+    if (!stream) return;
+    this.#closedWays.set(wayKey(stream, this.#plan), performance.now() + REFUSED_FOR_MS);
+    this.#choose();
+  }
+
   #open() {
-    this.#close();
+    const handover = this.#showing && !this.#verdict.frozen && this.#running;
+    if (handover) this.#handOver();
+    else this.#close();
     this.#blocked = false;
-    this.#markSeen();
+    this.#seenUntil = null;
+    if (!handover) this.#markSeen();
     let transport = null;
-    // Words of a transport that has been replaced no longer count.
+    // Words of a transport that has been replaced no longer count; its pictures do as long as they are shown.
     const current = (handler) => (value) => {
       if (transport === this.#transport) handler(value);
     };
-    transport = this.#transports.open(this.#choice, {
-      onFrame: current((wallMs) => this.#onFrame(wallMs)),
+    transport = this.#transports.open(this.#choice, this.#plan, this.#focused, {
+      onFrame: (wallMs) => {
+        if (transport === this.#transport) this.#onFrame(wallMs);
+        else if (transport === this.#outgoing) this.#onShown(wallMs);
+      },
       onMedia: current(() => this.#watchdog.media(performance.now())),
+      onState: current((status) => this.#onState(status)),
       onProblem: current((problem) => this.#onProblem(problem)),
     });
     this.#transport = transport;
-    this.#view.media.replaceChildren(transport.element);
-    this.#watchdog.begin(performance.now());
+    this.#showing = false;
+    transport.element.style.opacity = handover ? "0" : "";
+    this.#view.media.append(transport.element);
+    this.#watchdog.begin(performance.now(), transport.hoards === true);
     transport.setMuted(this.#muted);
     transport.start();
   }
 
+  /** The player that runs goes on until the next one shows its first picture: no black, no gap. */
+  #handOver() {
+    this.#dismissOutgoing();
+    this.#outgoing = this.#transport;
+    this.#outgoing.setMuted(true);
+    this.#outgoingUntil = performance.now() + HANDOVER_MS;
+    this.#transport = null;
+  }
+
+  #dismissOutgoing() {
+    const outgoing = this.#outgoing;
+    if (!outgoing) return;
+    this.#outgoing = null;
+    if (!this.#showing) {
+      outgoing.capture(this.#view.still);
+      this.#view.mediaHasPicture(false);
+      if (this.#transport) this.#transport.element.style.opacity = "";
+    }
+    outgoing.stop();
+  }
+
   /** Stops the player; its last picture stays on the tile, behind whatever comes next. */
   #close() {
+    this.#dismissOutgoing();
     if (!this.#transport) return;
-    this.#transport.capture(this.#view.still);
+    if (this.#showing) this.#transport.capture(this.#view.still);
     this.#view.mediaHasPicture(false);
     const transport = this.#transport;
     this.#transport = null;
+    this.#showing = false;
     transport.stop();
   }
 
   #onFrame(wallMs) {
+    if (this.#isReplay(wallMs)) return;
+    if (!this.#showing) {
+      this.#showing = true;
+      this.#transport.element.style.opacity = "";
+      this.#view.mediaHasPicture(true);
+      this.#dismissOutgoing();
+    }
+    this.#onShown(wallMs);
+    if (this.#choice.kind !== "snapshot") this.#watchdog.frame(performance.now());
+    // The picture is back: that is said at once, not at the next tick.
+    if (this.#verdict.frozen) this.tick();
+  }
+
+  #onShown(wallMs) {
     const now = performance.now();
     const server = this.#clock.now();
-    if (this.#isReplay(wallMs)) return;
-    this.#view.mediaHasPicture(true);
     this.#frames += 1;
     this.#rate.add(now);
     this.#frameAt = now;
@@ -333,7 +412,6 @@ export class Tile {
     } else {
       this.#dated = wallMs !== null && wallMs - server < FUTURE_MS;
       this.#frameWall = this.#dated ? wallMs : server;
-      this.#watchdog.frame(now);
     }
     this.#view.showClock(this.#frameWall);
   }
@@ -350,9 +428,27 @@ export class Tile {
     return ahead >= 0 && ahead < REPLAY_MS;
   }
 
+  /** The gateway's newest word, long before the next report. */
+  #onState({ stream, state, since, reason, code, next_retry: nextRetry }) {
+    const status = { state, since, reason, code, next_retry: nextRetry };
+    const streams = this.#camera.streams.map((known) => (known.id === stream ? { ...known, ...status } : known));
+    this.update({ ...this.#camera, ...(stream === this.#camera.id ? status : {}), streams });
+    this.tick();
+  }
+
   #onProblem(problem) {
+    const overSocket = Boolean(this.#plan?.format);
     if (problem.kind === "blocked") {
       this.#blocked = true;
+    } else if (problem.kind === "renew") {
+      this.#open();
+    } else if (problem.kind === "way" || (problem.kind === "codec" && overSocket)) {
+      this.#closeWay();
+    } else if (problem.kind === "broken" && performance.now() - this.#brokeAt < BROKEN_AGAIN_MS) {
+      this.#closeWay();
+    } else if (problem.kind === "broken") {
+      this.#brokeAt = performance.now();
+      this.#watchdog.failed(this.#brokeAt);
     } else if (problem.kind === "codec" && this.#choice.stream) {
       const { stream } = this.#choice;
       const codec = { h264: "H.264", h265: "H.265", av1: "AV1" }[stream.codec] ?? stream.codecs ?? "";
@@ -374,6 +470,17 @@ export class Tile {
       this.#refused.delete(id);
       this.#choose();
     }
+    for (const [key, until] of this.#closedWays) {
+      if (now < until) continue;
+      this.#closedWays.delete(key);
+      this.#choose();
+    }
+  }
+
+  /** A proxy may let WebSockets die that it once let through. */
+  #giveUpLostSocket() {
+    if (!this.#plan?.format || !this.#linkUp) return;
+    if (this.#transports.socket.lostForMs > SOCKET_LOST_MS) this.#closeWay();
   }
 
   /** A sub stream that is configured but dead must not hide a main stream that works. */
@@ -408,6 +515,7 @@ export class Tile {
       stream: choice?.stream && this.#camera.streams.find((stream) => stream.id === choice.stream.id),
       linkUp: this.#linkUp,
       quietMs: this.#frameAt === null ? null : now - this.#frameAt,
+      takenAt: this.#dated ? this.#frameWall / 1000 : null,
       waitedMs: now - this.#begunAt,
       ageMs: this.#dated ? this.#clock.now() - this.#frameWall : null,
       gapMs: normalGap(choice?.stream?.fps ?? 0),
@@ -479,6 +587,10 @@ export class Tile {
     }
     return texts.join("  ·  ");
   }
+}
+
+function wayKey(stream, { way, format }) {
+  return `${stream.id} ${way} ${format}`;
 }
 
 function toPng(canvas) {

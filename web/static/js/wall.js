@@ -37,17 +37,17 @@ const byId = (id) => document.getElementById(id);
 class Wall {
   #grid = byId("grid");
   #i18n = browserI18n();
-  #clock = new ServerClock();
+  #clock;
   #settings = new Settings(browserStorage());
   #announcer = new Announcer(byId("announcements"), byId("notice"));
-  #status = new WallStatus(this.#i18n, this.#clock, this.#announcer);
+  #status;
   #tour = new Tour();
   #stage = new Stage(this.#grid, byId("stage"), () => this.#navigation.settled());
   #navigation = new Navigation(this.#stage, this.#settings, {
     onChange: () => this.#onShown(),
     onTour: (seconds) => this.#setTour(seconds),
   });
-  #commands = new TileCommands({ i18n: this.#i18n, announcer: this.#announcer, clock: this.#clock });
+  #commands;
   #tools = new TileTools(this.#grid, this.#i18n, (command, id) => this.#run(command, id));
   #bar = new Bar(this.#i18n, {
     view: (id) => this.#navigation.chooseView(id),
@@ -75,14 +75,7 @@ class Wall {
       for (const tile of this.#tiles.values()) tile.restart();
     },
   });
-  #feed = new CameraFeed({
-    clock: this.#clock,
-    callbacks: {
-      onReport: (report) => this.#onReport(report),
-      onLink: (up) => this.#onLink(up),
-      onSignedOut: () => this.#onSignedOut(),
-    },
-  });
+  #feed;
   #transports;
   #cameras = [];
   #siteViews = [];
@@ -92,8 +85,19 @@ class Wall {
   #ticks = 0;
   #tourStartedAt = 0;
 
-  constructor(transports) {
+  constructor(transports, clock) {
     this.#transports = transports;
+    this.#clock = clock;
+    this.#status = new WallStatus(this.#i18n, clock, this.#announcer);
+    this.#commands = new TileCommands({ i18n: this.#i18n, announcer: this.#announcer, clock });
+    this.#feed = new CameraFeed({
+      clock,
+      callbacks: {
+        onReport: (report) => this.#onReport(report),
+        onLink: (up) => this.#onLink(up),
+        onSignedOut: () => this.#onSignedOut(),
+      },
+    });
   }
 
   start() {
@@ -393,6 +397,7 @@ class Wall {
   }
 }
 
-const wall = new Wall(await browserTransports());
+const clock = new ServerClock();
+const wall = new Wall(await browserTransports(clock), clock);
 window.__wall = wall;
 wall.start();

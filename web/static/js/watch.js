@@ -33,9 +33,9 @@ class WatchPage {
   #start = byId("start");
   #ended = byId("ended");
   #i18n = browserI18n();
-  #clock = new ServerClock();
+  #clock;
   #announcer = new Announcer(byId("announcements"), byId("notice"));
-  #credentials = credentialsOf(window.location.search);
+  #credentials;
   #streamId = this.#player.dataset.streamId;
   #transports;
   #feed;
@@ -57,12 +57,14 @@ class WatchPage {
     },
   });
 
-  constructor(transports) {
-    const open = (choice, events) => transports.open({ ...choice, url: this.#withCredentials(choice.url) }, events);
-    this.#transports = { ...transports, open };
+  /** `credentials` are those of the page's address, as `credentialsOf` finds them. */
+  constructor(transports, clock, credentials) {
+    this.#transports = transports;
+    this.#clock = clock;
+    this.#credentials = credentials;
     this.#feed = new CameraFeed({
-      url: this.#withCredentials("/api/v1/cameras"),
-      clock: this.#clock,
+      url: withCredentials("/api/v1/cameras", credentials),
+      clock,
       callbacks: {
         onReport: ({ cameras }) => this.#onReport(cameras.find((camera) => camera.id === this.#player.dataset.cameraId)),
         onLink: (up) => {
@@ -98,10 +100,6 @@ class WatchPage {
 
   get #hasCredentials() {
     return this.#credentials.toString() !== "";
-  }
-
-  #withCredentials(path) {
-    return withCredentials(path, this.#credentials);
   }
 
   #onReport(report) {
@@ -205,6 +203,9 @@ class WatchPage {
   }
 }
 
-const page = new WatchPage(await browserTransports());
+const credentials = credentialsOf(window.location.search);
+const clock = new ServerClock();
+const transports = await browserTransports(clock, (path) => withCredentials(path, credentials));
+const page = new WatchPage(transports, clock, credentials);
 window.__watch = page;
 page.start();
