@@ -5,8 +5,8 @@
  */
 
 const TOKEN_KEY = "gateway.kiosk_token";
-/** Somebody may log in on this machine meanwhile, or the gateway gets its password back. */
-const RETRY_MS = 10000;
+/** Somebody may log in on this machine meanwhile, or the gateway gets its key back. */
+const RETRY_MS = 5000;
 
 /** True if the query of an address asks for it. */
 export function isKiosk(search) {
@@ -28,6 +28,7 @@ export class Kiosk {
   #notice;
   #lock = null;
   #version = document.body.dataset.version;
+  #renewedAt = -Infinity;
 
   /** `notice` is shown while the session has ended and cannot be renewed. */
   constructor(storage, notice) {
@@ -52,7 +53,12 @@ export class Kiosk {
   async renewSession() {
     this.#notice.hidden = false;
     const token = this.#token();
-    if (token && (await this.#logIn(token))) return;
+    // A session that ends as soon as it was made (cookies forbidden) is not to be made in a circle.
+    const lately = performance.now() - this.#renewedAt < RETRY_MS;
+    if (token && !lately && (await this.#logIn(token))) {
+      this.#renewedAt = performance.now();
+      return;
+    }
     await new Promise((resolve) => {
       setTimeout(resolve, RETRY_MS);
     });

@@ -29,6 +29,7 @@ export class Menu {
     button.addEventListener("keydown", (event) => {
       if (event.key !== "ArrowDown" || this.#panel) return;
       event.preventDefault();
+      event.stopPropagation(); // the wall's own arrow keys would take the focus out of the menu
       this.open();
     });
   }
@@ -59,7 +60,8 @@ export class Menu {
     if (returnFocus) this.#button.focus();
   }
 
-  #onResize = () => this.close(false);
+  /** A phone's browser hides and shows its own bars at any moment. */
+  #onResize = () => this.#place();
 
   #row(item) {
     const row = document.createElement("button");

@@ -163,12 +163,13 @@ class Wall {
     this.#tiles = new Map(cameras.map((camera) => [camera.id, this.#tileFor(camera)]));
     this.#stage.tiles = this.#tiles;
     this.#navigation.update(cameras, this.#siteViews);
-    const inView = this.#navigation.view?.cameras.length ?? 0;
     byId("loading").hidden = true;
     byId("empty").hidden = cameras.length > 0;
     byId("controls").hidden = cameras.length === 0;
-    byId("empty-view").hidden = cameras.length === 0 || inView > 0;
-    this.#grid.hidden = inView === 0;
+    if (cameras.length === 0) {
+      this.#grid.hidden = true;
+      byId("empty-view").hidden = true;
+    }
     this.#status.showCounts(this.#tiles, this.#site);
   }
 
@@ -187,11 +188,12 @@ class Wall {
   /** What is on the screen may have changed. */
   #onShown() {
     const { focused, shown } = this.#stage;
+    const empty = this.#navigation.view.cameras.length === 0;
+    byId("empty-view").hidden = !empty;
+    this.#grid.hidden = empty; // before anything is measured
     if ((this.#large?.tile ?? null) !== focused) this.#showLarge(focused);
     this.#large?.picture.resize();
     this.#commands.follow(shown);
-    byId("empty-view").hidden = this.#navigation.view.cameras.length > 0;
-    this.#grid.hidden = this.#navigation.view.cameras.length === 0;
     this.#showTools();
     this.#bar.render({
       views: this.#navigation.views,
