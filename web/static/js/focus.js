@@ -68,8 +68,8 @@ export class LargePicture {
     }
     if (this.#gone) return;
     this.#host = document.createElement("div");
-    this.#host.className = "ptz";
+    this.#host.className = "ptz-host";
     this.#tile.element.append(this.#host);
-    this.#pad = new PtzPad(this.#host, camera.id, camera.ptz);
+    this.#pad = new PtzPad(this.#host, camera.id, null); // it asks for what the camera can do
   }
 }

@@ -115,8 +115,6 @@ export default {
   "kiosk.signed_out": "This screen has been logged out. Trying again.",
 
   "watch.play": "Play",
-  "watch.sound": "Sound",
-  "watch.open_wall": "All cameras",
   "watch.gone": "There is no such camera any more.",
   "watch.login": "This address is no longer valid. Log in, or ask for a new one.",
 

@@ -115,8 +115,6 @@ export default {
   "kiosk.signed_out": "此屏幕已退出登录，正在重试。",
 
   "watch.play": "播放",
-  "watch.sound": "声音",
-  "watch.open_wall": "全部摄像机",
   "watch.gone": "此摄像机已不存在。",
   "watch.login": "此地址已失效，请登录或索取新地址。",
 

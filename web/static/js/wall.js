@@ -287,7 +287,7 @@ class Wall {
 
   #onDoubleClick(event) {
     const id = event.target.closest(".tile")?.dataset.camera;
-    if (!id || event.target.closest("button, .ptz")) return;
+    if (!id || event.target.closest("button, .ptz-host")) return;
     this.#stage.select(id);
     this.#run("focus", id);
   }

@@ -118,7 +118,7 @@ export class ZoomGestures {
 }
 
 function onControl(event) {
-  return Boolean(event.target.closest("button, a, input, select, .ptz"));
+  return Boolean(event.target.closest("button, a, input, select, .ptz-host"));
 }
 
 function distance(a, b) {
