@@ -30,8 +30,9 @@ def wall() -> Response:
     if not decision.allowed:
         return _go("/login" if request.full_path in ("/", "/?") else f"/login?next={quote(_here(), safe='')}")
     if decision.proof in (Proof.TOKEN, Proof.PARAMETERS) and decision.user is not None:
-        # An address with a token, for a screen without keyboard: what the page fetches needs a session.
-        response = _go(_without_credentials())
+        # An address with a token, for a screen without keyboard: what the page fetches needs a session. A kiosk's script
+        # keeps the token, for the day that session ends, and takes it out of the address itself.
+        response = make_response(render_template("wall.html")) if request.args.get("kiosk") else _go(_without_credentials())
         log_in(response, decision.user)
         return response
     return make_response(render_template("wall.html", user=decision.user))
@@ -103,16 +104,9 @@ def _https_url(target: str) -> str | None:
 
 
 def _without_credentials() -> str:
-    """The wall's address as asked for.
-
-    A kiosk gets its token back behind the #, for its script to keep: when the session ends, nobody is there to type a
-    password.
-    """
+    """The wall's address as asked for, with what stands behind the # left to the browser."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("token", "user", "pass")]
-    target = f"/?{urlencode(kept)}" if kept else "/"
-    if request.args.get("kiosk") and request.args.get("token"):
-        target += "#" + urlencode({"token": request.args["token"]})
-    return target
+    return f"/?{urlencode(kept)}" if kept else "/"
 
 
 def _here() -> str:

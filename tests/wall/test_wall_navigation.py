@@ -373,7 +373,7 @@ def test_a_kiosk_shows_nothing_for_hands_and_returns_after_logout_and_update(
     gateway: Any, cameras: Callable[..., None], page: Page
 ) -> None:
     cameras(4)
-    opened(page, f"{gateway.url}/?kiosk=1#layout=2x2&token=the-viewing-token")
+    opened(page, f"{gateway.url}/?kiosk=1&token=the-viewing-token#layout=2x2")
     assert page.url.endswith("/?kiosk=1#layout=2x2"), "nobody reads the token from the screen"
     assert page.locator(".bar").is_hidden()
     assert page.evaluate("getComputedStyle(document.querySelector('.tile')).cursor") == "none"

@@ -8,10 +8,10 @@ test("a kiosk is asked for in the address, and can be asked not to be", () => {
   assert.deepEqual(["?kiosk=1", "?a=b&kiosk", "?kiosk=0", "", "?x=kiosk"].map(isKiosk), [true, true, false, false, false]);
 });
 
-test("the token is taken out of the hash and leaves the rest as it was", () => {
-  assert.deepEqual(withoutToken("#token=abc"), { hash: "", token: "abc" });
-  assert.deepEqual(withoutToken("#view=own:1&token=a%2Fb&cameras=a,b"), { hash: "#view=own:1&cameras=a,b", token: "a/b" });
-  assert.deepEqual(withoutToken("#view=x"), { hash: "#view=x", token: null });
+test("credentials are taken out of the address and leave the rest as it was", () => {
+  assert.deepEqual(withoutToken("?kiosk=1&token=a%2Fb"), { search: "?kiosk=1", token: "a/b" });
+  assert.deepEqual(withoutToken("?token=abc"), { search: "", token: "abc" });
+  assert.deepEqual(withoutToken("?kiosk=1&x=a%26b"), { search: "?kiosk=1&x=a%26b", token: null });
 });
 
 test("a saved picture is named so that every system takes it", () => {

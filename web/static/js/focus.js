@@ -6,6 +6,7 @@
 import { ZoomGestures } from "./zoom-gestures.js";
 
 const PTZ_MODULE = "./ptz.js";
+const PTZ_STYLE = "/static/css/ptz.css";
 const KEY_ZOOM = 1.5;
 const KEY_PAN_PX = 120;
 const PAN = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -67,9 +68,18 @@ export class LargePicture {
       return; // the picture is as good without
     }
     if (this.#gone) return;
+    addStyle(PTZ_STYLE);
     this.#host = document.createElement("div");
     this.#host.className = "ptz-host";
     this.#tile.element.append(this.#host);
     this.#pad = new PtzPad(this.#host, camera.id, null); // it asks for what the camera can do
   }
+}
+
+function addStyle(href) {
+  if (document.querySelector(`link[href="${href}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = href;
+  document.head.append(link);
 }

@@ -14,13 +14,12 @@ export function isKiosk(search) {
   return value !== null && value !== "0";
 }
 
-/** The hash without `token`, and the token. */
-export function withoutToken(hash) {
-  const read = new URLSearchParams(hash.replace(/^#/, ""));
-  const token = read.get("token");
-  if (!token) return { hash, token: null };
-  const rest = hash.replace(/^#/, "").split("&").filter((part) => !part.startsWith("token="));
-  return { hash: rest.length ? `#${rest.join("&")}` : "", token };
+/** The query of an address without credentials, and the token that was in it. */
+export function withoutToken(search) {
+  const query = new URLSearchParams(search);
+  const token = query.get("token");
+  for (const name of ["token", "user", "pass"]) query.delete(name);
+  return { search: query.toString() && `?${query}`, token };
 }
 
 export class Kiosk {
@@ -38,12 +37,11 @@ export class Kiosk {
 
   start() {
     document.body.classList.add("kiosk");
-    const { hash, token } = withoutToken(window.location.hash);
-    const given = token ?? new URLSearchParams(window.location.search).get("token");
-    if (given) {
-      this.#remember(given);
+    const { search, token } = withoutToken(window.location.search);
+    if (token) {
+      this.#remember(token);
       // A token on the screen of a wall can be read by whoever passes.
-      history.replaceState(history.state, "", `/?kiosk=1${hash}`);
+      history.replaceState(history.state, "", `/${search}${window.location.hash}`);
     }
     this.#keepScreenOn();
     document.addEventListener("visibilitychange", () => this.#keepScreenOn());
