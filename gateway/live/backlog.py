@@ -70,9 +70,10 @@ class _Channel:
 class Backlog:
     """Queue of one connection."""
 
-    def __init__(self, dropped_text: Callable[[int, int], str]) -> None:
-        """`dropped_text(channel, pictures)` makes the message that tells of a drop."""
+    def __init__(self, dropped_text: Callable[[int, int], str], lost: Callable[[int, int], None] | None = None) -> None:
+        """`dropped_text(channel, pictures)` makes the message that tells of a drop; `lost` is called with every one."""
         self._dropped_text = dropped_text
+        self._lost = lost
         self._lanes: dict[Lane, deque[_Entry]] = {lane: deque() for lane in Lane}
         self._channels: dict[int, _Channel] = {}
         self._bytes = 0
@@ -132,7 +133,7 @@ class Backlog:
         if state.waiting:
             if not (keyframe and video):
                 state.dropped += int(video)
-                self.dropped += int(video)
+                self._lose(channel, int(video))
                 return
             state.waiting = False
             text = self._dropped_text(channel, state.dropped)
@@ -243,13 +244,18 @@ class Backlog:
                 return max(weights, key=lambda channel: weights[channel])
         return None
 
+    def _lose(self, channel: int, pictures: int) -> None:
+        self.dropped += pictures
+        if self._lost is not None:
+            self._lost(channel, pictures)
+
     def _drop(self, channel: int) -> None:
         state = self._channels[channel]
         removed = self._remove(channel, keep=lambda entry: not entry.droppable)
         pictures = sum(entry.pictures for entry in removed)
         state.waiting = True
         state.dropped += pictures + sum(entry.told for entry in removed)
-        self.dropped += pictures
+        self._lose(channel, pictures)
 
     def _remove(self, channel: int, keep: Callable[[_Entry], bool]) -> list[_Entry]:
         """Take a channel's entries out of all lanes."""

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from gateway.http.router import WebSocketTransport
 from gateway.live import messages
 from gateway.live.backlog import Backlog
-from gateway.live.feed import Feed
+from gateway.live.feed import KIND, Feed
 from gateway.live.messages import Ack, BadMessage, Bye, Format, Pong, Subscribe, Unsubscribe
 from gateway.media.state import Status
 
@@ -62,8 +62,10 @@ class Connection:
         self._allowed = allowed
         self._monotonic = monotonic
         self._wall = wall
-        self._backlog = Backlog(messages.dropped_text)
+        self._backlog = Backlog(messages.dropped_text, self._count_lost)
         self._feeds: dict[Key, Feed] = {}
+        self._awaited: dict[Key, Subscribe] = {}
+        """Asked for before there was such a stream: a page is back sooner than a gateway that restarts has its cameras."""
         self._focused: dict[int, bool] = {}
         self._wake = asyncio.Event()
         self._heard_at = monotonic()
@@ -104,6 +106,13 @@ class Connection:
         self._backlog.text(messages.state_text(stream_id, status))
         self._wake.set()
 
+    def stream_appeared(self, stream_id: str) -> None:
+        """There is such a stream now."""
+        for key, message in list(self._awaited.items()):
+            if key[0] == stream_id:
+                self._subscribe(message)
+        self._wake.set()
+
     # --- Viewer -----------------------------------------------------------------------------------------------------------
 
     def on_start(self, feed: Feed, past: list[tuple[bytes, bool]]) -> None:
@@ -133,6 +142,11 @@ class Connection:
         """See `Viewer`."""
         self._backlog.announce(feed.channel, messages.refused_text(feed.stream.id, feed.format, "unplayable", reason))
         self._wake.set()
+
+    def _count_lost(self, channel: int, pictures: int) -> None:
+        for feed in self._feeds.values():
+            if feed.channel == channel:
+                feed.stream.demand.dropped[KIND] += pictures
 
     # --- the three tasks --------------------------------------------------------------------------------------------------
 
@@ -195,14 +209,16 @@ class Connection:
 
     def _subscribe(self, message: Subscribe) -> None:
         key = (message.stream, message.format)
-        feed = self._feeds.get(key) or self._find(*key)
-        if feed is None:
-            reason = "there is no such stream"
-            self._backlog.text(messages.refused_text(message.stream, message.format, "unknown-stream", reason))
-            return
-        if key not in self._feeds and len(self._feeds) >= MAX_SUBSCRIPTIONS:
+        self._awaited.pop(key, None)
+        if key not in self._feeds and len(self._feeds) + len(self._awaited) >= MAX_SUBSCRIPTIONS:
             reason = f"one page may show {MAX_SUBSCRIPTIONS} streams at most"
             self._backlog.text(messages.refused_text(message.stream, message.format, "too-many", reason))
+            return
+        feed = self._feeds.get(key) or self._find(*key)
+        if feed is None:
+            self._awaited[key] = message
+            reason = "there is no such stream"
+            self._backlog.text(messages.refused_text(message.stream, message.format, "unknown-stream", reason))
             return
         for stream_id, status in self._states(message.stream):
             self._backlog.text(messages.state_text(stream_id, status))
@@ -211,6 +227,7 @@ class Connection:
         feed.join(self)
 
     def _unsubscribe(self, message: Unsubscribe) -> None:
+        self._awaited.pop((message.stream, message.format), None)
         feed = self._feeds.pop((message.stream, message.format), None)
         if feed is None:
             return

@@ -69,6 +69,8 @@ class LiveService:
         for (stream_id, _), feed in self._feeds.items():
             if stream_id == stream.id:
                 feed.rebind(stream)
+        for connection in tuple(self._connections):
+            connection.stream_appeared(stream.id)
         self._tell(stream.id, stream.status)
 
     def detach(self, stream_id: str) -> None:

@@ -120,6 +120,7 @@ def test_a_page_that_does_not_read_slows_nobody_and_goes_on_with_a_keyframe(cloc
         assert asleep.pictures[-1] == 102
         assert first_after in (100, 101)
         assert 100 in asleep.pictures
+        assert bench.streams["yard"].demand.dropped["ws"] == dropped["frames"]
 
     run(clock, body)
 
@@ -132,6 +133,23 @@ def test_unknown_streams_are_refused_and_the_page_stays(clock):
         page.says(type="subscribe", stream="gate", format="frames")
         await settle()
         assert page.pictures == [0, 1, 2]
+
+    run(clock, body)
+
+
+def test_a_page_that_is_back_before_the_cameras_gets_them_as_they_come(clock):
+    """A gateway that restarts opens its port first."""
+
+    async def body(bench: Bench) -> None:
+        page = await bench.watching("attic")
+        assert page.of_type("refused")
+        stream = bench.streams["attic"] = begun(Stream("attic"))
+        bench.service.attach(stream)
+        await settle()
+        assert page.pictures == [0, 1, 2]
+        stream.push([picture(3)])
+        await settle()
+        assert page.pictures == [0, 1, 2, 3]
 
     run(clock, body)
 

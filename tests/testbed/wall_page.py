@@ -44,22 +44,28 @@ _READER = """
   let sum = 0n;
   for (let rest = value; rest > 0n; rest >>= 4n) sum += rest & 15n;
   if ((sum & 15n) !== (code & 15n)) return {id, behind: null};
-  return {id, behind: Number((BigInt(Math.round(now)) - value) & ((1n << 40n) - 1n)), value: Number(value)};
+  const behind = Number((BigInt(Math.round(now)) - value) & ((1n << 40n) - 1n));
+  // a black picture is a clock, too: that of the beginning of time
+  return {id, behind: behind < 3600000 ? behind : null};
 }
 """
 READ_CLOCK = f"() => [...document.querySelectorAll('[data-camera]')].map({_READER})"
 """How many milliseconds ago the picture on each tile was taken, by the clock in its pixels; null if it cannot be read."""
 
 
-def open_wall(context: BrowserContext, service: GatewayProcess, scheme: str = "https", *, cameras: bool = True) -> Page:
-    """Log in through the login page; with `cameras`, wait for the tiles."""
+def open_wall(context: BrowserContext, service: GatewayProcess, scheme: str = "https", transport: str = "") -> Page:
+    """Log in through the login page and wait for the tiles; `transport` is the one way allowed."""
     page = context.new_page()
     page.set_default_timeout(PAGE_TIMEOUT_MS)
-    page.goto(f"{scheme}://127.0.0.1:{service.ports[scheme]}/")
-    page.fill("#password", PASSWORD)
-    page.click("#login button[type=submit]")
-    if cameras:
-        page.wait_for_selector("[data-camera]")
+    address = f"{scheme}://127.0.0.1:{service.ports[scheme]}/"
+    page.goto(address)
+    if page.url != address:
+        page.fill("#password", PASSWORD)
+        page.click("#login button[type=submit]")
+    page.wait_for_selector("#grid, [data-camera]", state="attached")
+    if transport:
+        page.goto(f"{address}?transport={transport}")
+    page.wait_for_selector("[data-camera]")
     return page
 
 

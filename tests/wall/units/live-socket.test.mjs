@@ -67,7 +67,9 @@ function frame(channel, pts, payload = 4) {
 }
 
 function socket(options = {}) {
-  return new LiveSocket({ url: "ws://box/live", clock, WebSocketClass: Line, random: () => 0, now: () => now, ...options });
+  return new LiveSocket({
+    url: "ws://box/live", clock, WebSocketClass: Line, fetch: async () => {}, random: () => 0, now: () => now, ...options,
+  });
 }
 
 /** Lets time pass in steps, so that every timer sees the time it fires at. */
@@ -131,22 +133,37 @@ test("a broken line is told, made anew, and everything is asked for again", () =
   assert.deepEqual(newest().asked("ack"), [{ type: "ack", bytes: 100 }], "counted from the new connection on");
 });
 
-test("a gateway that is away is tried about every second, and less often after a minute", () => {
-  const live = socket();
+test("a gateway that is away is asked for about every second over HTTP, and less often after a minute", async () => {
+  let asked = 0;
+  let away = true;
+  const fetch = async () => {
+    asked += 1;
+    if (away) throw new TypeError("refused");
+  };
+  const live = socket({ fetch });
   live.subscribe("yard", "frames", false, consumer());
   newest().opens();
   newest().breaks();
-  const tries = (milliseconds) => {
-    const before = Line.made.length;
+  const tries = async (milliseconds) => {
+    const before = asked;
     for (let gone = 0; gone < milliseconds; gone += 50) {
       if (newest().readyState === 0) newest().breaks();
       pass(50);
+      for (let turn = 0; turn < 5; turn += 1) await null;
     }
-    return Line.made.length - before;
+    return asked - before;
   };
-  assert.ok(tries(10000) >= 9);
-  tries(60000);
-  assert.ok(tries(20000) <= 6);
+  assert.ok(await tries(10000) >= 8);
+  await tries(60000);
+  assert.ok(await tries(20000) <= 6);
+  assert.ok(Line.made.length <= 3, "many failed WebSockets would make the browser hold the next one back");
+  away = false;
+  const before = Line.made.length;
+  for (let gone = 0; gone < 5000 && Line.made.length === before; gone += 50) {
+    pass(50);
+    for (let turn = 0; turn < 5; turn += 1) await null;
+  }
+  assert.equal(Line.made.length, before + 1);
 });
 
 test("walls that lost the gateway together come back apart", () => {
@@ -194,6 +211,23 @@ test("after sleep the line must prove itself within a second", () => {
   mock.timers.tick(500);
   pass(2000);
   assert.equal(Line.made.length, 2);
+});
+
+test("after sleep what has piled up is thrown away and every stream starts anew", () => {
+  const live = socket();
+  live.subscribe("yard", "frames", false, consumer());
+  newest().opens();
+  newest().says({ type: "subscribed", stream: "yard", format: "frames", channel: 4, catch_up: 0 });
+  newest().says(frame(4, 1));
+  now += 600000;
+  newest().says(frame(4, 2));
+  newest().says(frame(4, 3));
+  assert.equal(newest().asked("subscribe").length, 2);
+  newest().says({ type: "subscribed", stream: "yard", format: "frames", channel: 4, catch_up: 0 });
+  newest().says(frame(4, 4));
+  assert.deepEqual(told.filter(([what]) => what === "record"), [["record", 1], ["record", 4]]);
+  pass(2000);
+  assert.equal(Line.made.length, 1, "a line that spoke has proved itself");
 });
 
 test("a page that is shown again asks, and keeps a line that answers", () => {

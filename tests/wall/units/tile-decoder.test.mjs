@@ -60,13 +60,15 @@ const shown = () => told.filter(([what]) => what === "presented").map(([, { wall
 async function decoder() {
   const tell = (what) => (value) => told.push([what, value]);
   const made = new TileDecoder(canvas, { presented: tell("presented"), dropped: tell("dropped"), failed: tell("failed") }, {
-    Decoder: Codec, Chunk, now: () => now,
+    Decoder: Codec, Chunk, now: () => now, date: () => now,
   });
   made.configure(CONFIG);
   return made;
 }
 
-const picture = (number, fields = {}) => ({ key: false, past: false, ptsMs: number * 40, wallMs: number, data: new Uint8Array(1), ...fields });
+const picture = (number, fields = {}) => ({
+  key: false, past: false, ptsMs: number * 40, wallMs: number, receivedAt: now, data: new Uint8Array(1), ...fields,
+});
 
 beforeEach(() => {
   mock.timers.enable({ apis: ["setTimeout"] });
@@ -194,6 +196,16 @@ test("a decoder that cannot follow goes on with the next keyframe", async () => 
   await made.decode(picture(3, { key: true }));
   assert.deepEqual(newest().chunks.map(({ timestamp }) => timestamp), [0, 120000]);
   assert.equal(told.filter(([what]) => what === "dropped").length, 2);
+});
+
+test("on a busy machine pictures that waited too long are left out to the next keyframe", async () => {
+  const made = await decoder();
+  await made.decode(picture(0, { key: true }));
+  newest().puts(0);
+  await made.decode(picture(1, { receivedAt: now - 700 }));
+  await made.decode(picture(2));
+  await made.decode(picture(3, { key: true }));
+  assert.deepEqual(newest().chunks.map(({ timestamp }) => timestamp), [0, 120000]);
 });
 
 test("the past of a long GOP may fill the queue", async () => {

@@ -23,6 +23,9 @@ const JITTER = 0.5;
 /** After an outage this long nobody waits for the second any more. */
 const LONG_OUTAGE_MS = 60000;
 const LONG_OUTAGE_RETRY_MS = 4000;
+/** From so many failed attempts on it is asked over HTTP first whether the gateway is there: see `#retry`. */
+const PROBE_FROM_FAILURES = 2;
+const PROBE_PATH = "/healthz";
 /** TCP to a box that is gone does not answer at all. */
 const CONNECT_DEADLINE_MS = 4000;
 /** The gateway sends a ping every two seconds. */
@@ -46,6 +49,7 @@ export class LiveSocket {
   #clock;
   #onAuth;
   #WebSocketClass;
+  #fetch;
   #random;
   #now;
   #socket = null;
@@ -67,11 +71,15 @@ export class LiveSocket {
   #acked = 0;
 
   /** `onAuth` is called when the gateway says that the session has ended. */
-  constructor({ url, clock, onAuth = () => {}, WebSocketClass = WebSocket, random = Math.random, now = () => performance.now() }) {
+  constructor({
+    url, clock, onAuth = () => {}, WebSocketClass = WebSocket, fetch = (...request) => window.fetch(...request),
+    random = Math.random, now = () => performance.now(),
+  }) {
     this.#url = url;
     this.#clock = clock;
     this.#onAuth = onAuth;
     this.#WebSocketClass = WebSocketClass;
+    this.#fetch = fetch;
     this.#random = random;
     this.#now = now;
   }
@@ -188,7 +196,26 @@ export class LiveSocket {
     const longest = longOutage ? LONG_OUTAGE_RETRY_MS : LONGEST_RETRY_MS;
     const delay = Math.min(longest, FIRST_RETRY_MS * 2 ** Math.min(this.#failures, 10));
     clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#connect(), delay * (1 - JITTER * this.#random()));
+    this.#retryTimer = setTimeout(() => this.#retry(), delay * (1 - JITTER * this.#random()));
+  }
+
+  /**
+   * Chromium holds back a WebSocket by up to five seconds after many that failed, and cannot be told that the gateway is
+   * back. Requests it does not hold back, so they do the waiting.
+   */
+  async #retry() {
+    if (!this.#everOpen || this.#failures < PROBE_FROM_FAILURES) {
+      this.#connect();
+      return;
+    }
+    try {
+      await this.#fetch(PROBE_PATH, { cache: "no-store", signal: AbortSignal.timeout(CONNECT_DEADLINE_MS) });
+    } catch {
+      this.#failures += 1;
+      if (this.#subscribers.size && !this.#socket) this.#retryLater();
+      return;
+    }
+    if (this.#subscribers.size) this.#connect();
   }
 
   /** Gives the connection up; the closing handshake with a dead peer takes half a minute, so nothing waits for it. */
@@ -218,21 +245,28 @@ export class LiveSocket {
 
   #tick() {
     const now = this.#now();
-    const slept = now - this.#tickedAt > SLEPT_MS;
-    this.#tickedAt = now;
-    if (!this.#socket) return;
-    if (slept) {
-      this.#heardAt = Math.max(this.#heardAt, now - SILENCE_MS + PROOF_MS);
-      this.check();
-      return;
-    }
+    if (this.#noticeSleep(now) || !this.#socket) return;
     const limit = this.#open ? SILENCE_MS : CONNECT_DEADLINE_MS;
     const unproven = this.#proofBy !== null && now > this.#proofBy;
     if (unproven || now - this.#heardAt > limit) this.#abandon();
   }
 
+  /** True once after the page stood still. What has piled up in the meantime is thrown away: every stream starts anew. */
+  #noticeSleep(now) {
+    const slept = now - this.#tickedAt > SLEPT_MS;
+    this.#tickedAt = now;
+    if (!slept || !this.#open) return false;
+    this.#channels.clear();
+    for (const entry of this.#subscribers.values()) this.#ask(entry);
+    this.check();
+    return true;
+  }
+
   #onMessage(data) {
-    this.#heardAt = this.#now();
+    const now = this.#now();
+    // A message may be the first to find the page awake again; otherwise only the timer counts.
+    if (now - this.#tickedAt > SLEPT_MS) this.#noticeSleep(now);
+    this.#heardAt = now;
     this.#proofBy = null;
     if (typeof data === "string") {
       this.#onText(JSON.parse(data));

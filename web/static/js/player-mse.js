@@ -68,6 +68,7 @@ export class MsePlayer extends VideoTransport {
         this.#dropped += frames;
       },
       onRefused: ({ code, reason }) => {
+        if (code === "unknown-stream") return; // a gateway that has just started; it begins when it knows the stream
         this.events.onProblem({ kind: code === "unplayable" ? "way" : "fatal", detail: reason });
       },
       onLost: () => this.#onLost(),
@@ -118,6 +119,7 @@ export class MsePlayer extends VideoTransport {
 
   #onLost() {
     this.#lost = true;
+    this.events.onLost();
     if (this.#socket.hopeless) this.events.onProblem({ kind: "way", detail: "no WebSocket gets through" });
   }
 

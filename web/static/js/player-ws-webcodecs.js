@@ -100,9 +100,11 @@ export class CanvasPlayer {
         this.#dropped += frames;
       },
       onRefused: ({ code, reason }) => {
+        if (code === "unknown-stream") return; // a gateway that has just started; it begins when it knows the stream
         this.#events.onProblem({ kind: code === "unplayable" ? "way" : "fatal", detail: reason });
       },
       onLost: () => {
+        this.#events.onLost();
         if (this.#socket.hopeless) this.#events.onProblem({ kind: "way", detail: "no WebSocket gets through" });
       },
     });
@@ -156,7 +158,7 @@ export class CanvasPlayer {
     else this.#events.onMedia();
     const data = alone ? payload : payload.slice();
     const picture = {
-      key: keyframe, past, ptsMs: (pts * 1000) / this.#clock, wallMs,
+      key: keyframe, past, ptsMs: (pts * 1000) / this.#clock, wallMs, receivedAt: Date.now(),
       buffer: data.buffer, offset: data.byteOffset, length: data.byteLength,
     };
     this.#worker.post({ type: "frame", id: this.#id, picture }, [data.buffer]);

@@ -10,6 +10,8 @@ import { JitterBuffer } from "./jitter.js";
 const MAX_QUEUE = 40;
 /** A decoder that starts is given the past of its stream all at once, 20 s of it at most. */
 const MAX_START_QUEUE = 1200;
+/** A picture that has waited this long in the page is past: so a busy machine shows fewer pictures, and no old ones. */
+const MAX_WAIT_MS = 600;
 /** A decoder that fails so often without showing a good run in between is none. */
 const MAX_FAILURES = 3;
 const GOOD_RUN = 100;
@@ -24,6 +26,7 @@ export class TileDecoder {
   #Decoder;
   #Chunk;
   #now;
+  #date;
   #decoder = null;
   #config = null;
   #preference = 0;
@@ -42,13 +45,14 @@ export class TileDecoder {
    * `events`: `presented({wallMs, width, height})`, `dropped(pictures)`, `failed(detail)` when this decoder cannot play
    * the stream.
    */
-  constructor(canvas, events, { Decoder = VideoDecoder, Chunk = EncodedVideoChunk, now = () => performance.now() } = {}) {
+  constructor(canvas, events, { Decoder = VideoDecoder, Chunk = EncodedVideoChunk, now = () => performance.now(), date = Date.now } = {}) {
     this.#canvas = canvas;
     this.#context = canvas.getContext("2d", { alpha: false, desynchronized: true });
     this.#events = events;
     this.#Decoder = Decoder;
     this.#Chunk = Chunk;
     this.#now = now;
+    this.#date = date;
   }
 
   /** How much later than at the earliest possible time pictures are shown, milliseconds. */
@@ -66,7 +70,7 @@ export class TileDecoder {
   }
 
   /**
-   * `picture`: key, past, ptsMs, wallMs, data (bytes). Of those that come while the decoder is being set up none is
+   * `picture`: key, past, ptsMs, wallMs, data (bytes), receivedAt (`Date.now()` of the page). Of those that come while the decoder is being set up none is
    * lost.
    */
   async decode(picture) {
@@ -82,13 +86,14 @@ export class TileDecoder {
     this.#release();
   }
 
-  #decodeNow({ key, past, ptsMs, wallMs, data }) {
+  #decodeNow({ key, past, ptsMs, wallMs, data, receivedAt }) {
     if (this.#closed || this.#decoder?.state !== "configured") return;
     if (this.#waitForKey && !key) {
       if (!past) this.#events.dropped(1);
       return;
     }
-    if (this.#decoder.decodeQueueSize > (this.#started ? MAX_QUEUE : MAX_START_QUEUE)) {
+    const tooMany = this.#decoder.decodeQueueSize > (this.#started ? MAX_QUEUE : MAX_START_QUEUE);
+    if (tooMany || (this.#started && !past && this.#date() - receivedAt > MAX_WAIT_MS)) {
       this.#waitForKey = true;
       this.#events.dropped(1);
       return;

@@ -32,7 +32,7 @@
 import { timeStamp } from "./clock.js";
 import { FrameRate } from "./frames.js";
 import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
-import { judge, normalGap, pictureExpected, TileState } from "./state.js";
+import { judge, normalGap, OLD_LIVE_PICTURE_MS, OLD_PICTURE_MS, pictureExpected, TileState } from "./state.js";
 import { TileView } from "./tile-view.js";
 import { Help, Watchdog } from "./watchdog.js";
 
@@ -81,6 +81,7 @@ export class Tile {
   #blocked = false;
   #begunAt = 0;
   #keptUpAt = 0;
+  #lost = null;
   #frameAt = null;
   #frameWall = null;
   #dated = false;
@@ -278,6 +279,9 @@ export class Tile {
     this.#running = false;
     this.#close();
     this.#choice = null;
+    // However soon the tile runs again: this picture is then from before the break.
+    this.#frameAt = null;
+    this.#lost = null;
     const state = this.#paused ? TileState.PAUSED : TileState.CONNECTING;
     this.#verdict = { ...this.#verdict, state, frozen: true, behind: false, reason: null };
     this.#render();
@@ -340,6 +344,9 @@ export class Tile {
         else if (transport === this.#outgoing) this.#onShown(wallMs);
       },
       onMedia: current(() => this.#watchdog.media(performance.now())),
+      onLost: current(() => {
+        if (this.#frameAt !== null) this.#lost ??= { at: performance.now(), wall: this.#clock.now() };
+      }),
       onState: current((status) => this.#onState(status)),
       onProblem: current((problem) => this.#onProblem(problem)),
     });
@@ -406,6 +413,7 @@ export class Tile {
     this.#rate.add(now);
     this.#frameAt = now;
     this.#blocked = false;
+    if (this.#lost && (wallMs === null || wallMs >= this.#lost.wall)) this.#lost = null;
     if (this.#choice.kind === "snapshot") {
       this.#dated = false;
       this.#frameWall = this.#camera.picture_at ? this.#camera.picture_at * 1000 : server;
@@ -514,10 +522,12 @@ export class Tile {
       camera: this.#camera,
       stream: choice?.stream && this.#camera.streams.find((stream) => stream.id === choice.stream.id),
       linkUp: this.#linkUp,
+      lostMs: this.#lost ? now - this.#lost.at : null,
       quietMs: this.#frameAt === null ? null : now - this.#frameAt,
       takenAt: this.#dated ? this.#frameWall / 1000 : null,
       waitedMs: now - this.#begunAt,
       ageMs: this.#dated ? this.#clock.now() - this.#frameWall : null,
+      oldMs: this.#plan?.format ? OLD_LIVE_PICTURE_MS : OLD_PICTURE_MS,
       gapMs: normalGap(choice?.stream?.fps ?? 0),
       unplayable: choice && !moving ? choice.note ?? { key: "problem.no_picture", params: {} } : null,
       wasBehind: this.#verdict.behind,
@@ -547,7 +557,8 @@ export class Tile {
 
   /** How old the picture was when it was presented. */
   #latency() {
-    return this.#dated ? this.#clock.now() - this.#frameWall - (performance.now() - this.#frameAt) : null;
+    if (!this.#dated || this.#frameAt === null) return null;
+    return this.#clock.now() - this.#frameWall - (performance.now() - this.#frameAt);
   }
 
   #meta() {

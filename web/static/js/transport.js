@@ -21,6 +21,7 @@
  * @property {(wallMs: number|null) => void} onFrame a frame was presented; when it was taken (server clock), if known
  * @property {() => void} onMedia the stream has moved on since it was last looked at
  * @property {(status: object) => void} onState the gateway told the state of a stream, with the fields of the API
+ * @property {() => void} onLost the connection to the gateway broke; the transport makes it anew by itself
  * @property {(problem: Problem) => void} onProblem
  *
  * @typedef {{kind: "fatal"|"broken"|"renew"|"way"|"codec"|"auth"|"blocked", detail: string}} Problem
@@ -38,6 +39,8 @@ import { CanvasPlayer, DecodeWorker } from "./player-ws-webcodecs.js";
 
 const HLS_LIBRARY = "../vendor/hls.light.min.mjs";
 const LIVE_PATH = "/live";
+/** `?transport=hls` in the wall's address allows only that way: to compare them, and to find out where a fault lies. */
+const ONLY_PARAMETER = "transport";
 
 /**
  * Finds out what this browser plays. `clock` is the page's `ServerClock`: the live connection keeps it right. `address`
@@ -89,7 +92,7 @@ export class Transports {
   /** The plans for a stream of the API, best first; see ladder.js. */
   plans({ codecs }, sound) {
     const video = videoCodec(codecs);
-    return plans({
+    const found = plans({
       socket: this.#socket !== null && !this.#socket.hopeless,
       webcodecs: this.#webcodecs && this.#decodes(video),
       mseVideo: this.#mseTakes(video),
@@ -97,6 +100,8 @@ export class Transports {
       hls: Boolean(this.#Hls),
       native: this.#native && this.#nativeTakes(codecs),
     }, sound);
+    const only = new URLSearchParams(window.location.search).get(ONLY_PARAMETER);
+    return only === null ? found : found.filter(({ way }) => way === only);
   }
 
   /** Makes the transport for a choice (playback.js) by a plan; for snapshots there is no plan. */
