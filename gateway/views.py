@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from gateway.config.model import HostPort, View
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
 from gateway.redact import redact
+from gateway.rtmp.push import PushStatus
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
-from gateway.web.ports import CameraView, DiscoveredView, StreamView, WallView
+from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView, WallView
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
-def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
+def camera_view(
+    source: CameraSource,
+    rtmp: HostPort | None,
+    *,
+    rtmps: HostPort | None = None,
+    pushes: Sequence[PushStatus] = (),
+) -> CameraView:
     """One camera with its streams."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
@@ -27,6 +35,9 @@ def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
         if rtmp is not None:
             port = "" if rtmp.port == 1935 else f":{rtmp.port}"
             urls[f"rtmp{suffix}"] = f"rtmp://{{host}}{port}/live/{view.id}"
+        if rtmps is not None:
+            port = "" if rtmps.port == 443 else f":{rtmps.port}"
+            urls[f"rtmps{suffix}"] = f"rtmps://{{host}}{port}/live/{view.id}"
     urls["snapshot"] = f"/api/v1/cameras/{camera.id}/snapshot.jpg"
     main = source.streams[0] if source.streams else None
     return CameraView(
@@ -38,6 +49,24 @@ def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
         source=redact(camera.rtsp or camera.address or "publisher"),
         picture_at=main.last_keyframe_at or None if main is not None else None,
         group=camera.group,
+        pushes=tuple(push_view(one) for one in pushes),
+    )
+
+
+def push_view(push: PushStatus) -> PushView:
+    """One push as it is right now."""
+    return PushView(
+        name=push.name,
+        url=push.url,
+        stream=push.stream,
+        state=push.state.value,
+        since=push.since,
+        reason=push.reason,
+        code=push.code,
+        next_retry=push.next_retry,
+        sent_bytes=push.sent_bytes,
+        bitrate=round(push.bitrate),
+        dropped=push.dropped,
     )
 
 

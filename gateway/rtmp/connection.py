@@ -194,9 +194,10 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self._admitted = True
-        _tune(transport.get_extra_info("socket"))
+        tune(transport.get_extra_info("socket"))
         # What the kernel does not take at once blocks the player, so that pictures wait where they can still be dropped.
-        transport.set_write_buffer_limits(high=0)
+        # Not 0: uvloop's TLS transports then pause with nothing waiting.
+        transport.set_write_buffer_limits(high=1, low=0)
         self._deadline = self._context.monotonic() + self._context.limits.handshake_s
 
     def data_received(self, data: bytes) -> None:
@@ -439,7 +440,10 @@ class Connection(asyncio.Protocol):
             return
         if last:
             self._transport.write(last)
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()  # TLS cannot be half closed; it says goodbye itself
 
     def _break_off(self, reason: str) -> None:
         """The peer breaks the protocol, or a limit."""
@@ -506,7 +510,7 @@ def _unavailable(stream: Stream) -> str:
     return f"{stream.id} is {stream.status.state.value}: {reason}"
 
 
-def _tune(sock: socket.socket | None) -> None:
+def tune(sock: socket.socket | None) -> None:
     """Send at once, notice a slow or vanished peer early. Best effort: not every kernel knows every option."""
     if sock is None:
         return

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.redact import redact
-from gateway.web.ports import CameraView, DiscoveredView, StreamView, WallView
+from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView, WallView
 
 Json = dict[str, Any]
 
@@ -30,6 +30,7 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool) -> Json:
         "urls": filled_urls(camera.urls, host),
         "source": redact(camera.source) if with_source else None,
         "picture_at": camera.picture_at,
+        "pushes": [push_json(push) for push in camera.pushes],
         "group": camera.group,
     }
 
@@ -59,6 +60,21 @@ def stream_json(stream: StreamView) -> Json:
     }
 
 
+def push_json(push: PushView) -> Json:
+    """One server a stream is pushed to."""
+    return {
+        "name": push.name,
+        "url": redact(push.url),
+        "stream": push.stream,
+        "state": push.state,
+        "since": push.since,
+        "reason": redact(push.reason),
+        "code": push.code,
+        "next_retry": push.next_retry,
+        "sent_bytes": push.sent_bytes,
+        "bitrate": round(push.bitrate),
+        "dropped": push.dropped,
+    }
 def wall_view_json(view: WallView) -> Json:
     """One view of the configuration."""
     return {"id": view.id, "name": view.name, "cameras": list(view.cameras), "layout": view.layout}
