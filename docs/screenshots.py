@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Takes the pictures of docs/images: a real gateway with simulated cameras, looked at with Chromium.
 
-    .venv/bin/python docs/screenshots.py                      all of them, into docs/images
-    .venv/bin/python docs/screenshots.py --only focus,phone   some of them
-    .venv/bin/python docs/screenshots.py --output DIR --png   elsewhere, without loss
+    .venv/bin/python docs/screenshots.py                            those that the pages show, into docs/images
+    .venv/bin/python docs/screenshots.py --only focus,phone         some of them
+    .venv/bin/python docs/screenshots.py --all --output DIR --png   every scene, elsewhere, without loss: to judge a change
 
 Needs what `./install.sh test` installs (Chromium, Playwright). Six simulated cameras serve all tiles, also of a wall of 36.
 """
@@ -130,7 +130,7 @@ SCENES: dict[str, Scene] = {
 def main() -> int:
     """Take the pictures."""
     options = arguments()
-    wanted = [name for name in SCENES if not options.only or name in options.only.split(",")]
+    wanted = chosen(options)
     options.output.mkdir(parents=True, exist_ok=True)
     too_large = []
     with ExitStack() as stack:
@@ -160,6 +160,16 @@ def main() -> int:
     if too_large:
         print(f"larger than {MAX_BYTES // 1000} kB: {', '.join(too_large)}", file=sys.stderr)
     return 1 if too_large else 0
+
+
+def chosen(options: argparse.Namespace) -> list[str]:
+    """Names of the scenes to take."""
+    if options.all:
+        return list(SCENES)
+    if options.only:
+        return [name for name in SCENES if name in options.only.split(",")]
+    pages = "".join(page.read_text(encoding="utf-8") for page in HERE.glob("*.md"))
+    return [name for name in SCENES if f"images/{name}.jpg" in pages]
 
 
 def picture(browser: Browser, gateway: GatewayProcess, scene: Scene, file: Path) -> None:
@@ -232,6 +242,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", metavar="NAME,...", help=", ".join(SCENES))
+    parser.add_argument("--all", action="store_true", help="also scenes that no page shows")
     parser.add_argument("--output", type=Path, default=HERE / "images")
     parser.add_argument("--png", action="store_true")
     parser.add_argument("--base-port", type=int, default=0, help="of the simulated cameras (default: free ones)")
