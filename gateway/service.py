@@ -19,6 +19,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gateway import __version__, views
 from gateway.config.diff import diff
 from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice
+from gateway.device.device import CameraDevice
+from gateway.device.devices import Devices
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
@@ -83,6 +85,7 @@ class Service:
         self._here: tuple[Entry, ...] = ()
         """What the last discovery rounds found. Replaced as a whole, because reader threads look into it."""
         self._resolve = onvif_resolver(self._known_xaddrs)
+        self._devices = Devices(self._known_xaddrs, self._loop)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
@@ -161,6 +164,7 @@ class Service:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         deadline = time.monotonic() + STOP_READERS_S
+        parting = self._devices.stop()
         for source in self._cameras.values():
             self._stuck += source.stop()
         closing = (self._hls.close(), self._rtmp.stop(), self._pushes.stop(), self._http.stop())
@@ -170,6 +174,9 @@ class Service:
                 log.error("stopping: %s", result, exc_info=result)
         try:
             while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            # These end with the process if they must: what they hold of a camera ends by itself, too.
+            while any(thread.is_alive() for thread in parting) and time.monotonic() < deadline:
                 await asyncio.sleep(0.02)
         finally:
             self._bridge.close()
@@ -266,6 +273,10 @@ class Service:
 
         return self._on_loop(look)
 
+    def device(self, camera_id: str) -> CameraDevice | None:
+        """See `GatewayPort.device`."""
+        return self._devices.get(camera_id)
+
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
         problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
@@ -275,7 +286,8 @@ class Service:
 
     def _view(self, source: CameraSource) -> CameraView:
         pushes = self._pushes.status(source.camera.id)
-        return views.camera_view(source, self._listen.rtmp, rtmps=self._listen.rtmps, pushes=pushes)
+        device = self._devices.get(source.camera.id)
+        return views.camera_view(source, self._listen.rtmp, rtmps=self._listen.rtmps, pushes=pushes, device=device)
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -295,6 +307,7 @@ class Service:
         camera = with_login(camera, self._config.discovery.credentials)
         source = CameraSource(camera, self._config.rtsp, self._resolve, self._loop)
         self._cameras[camera.id] = source
+        self._devices.add(source)
         for stream in source.streams:
             self._streams[stream.id] = stream
             self._hls.attach(stream)
@@ -316,6 +329,7 @@ class Service:
     def _remove(self, camera_id: str) -> None:
         source = self._cameras.pop(camera_id)
         self._pushes.set(camera_id, ())
+        self._devices.remove(camera_id)
         self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
         for stream in source.streams:
             self._streams.pop(stream.id, None)
@@ -336,6 +350,7 @@ class Service:
     def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
+            self._devices.observe(source)
 
     async def _discover(self) -> None:
         events = self._registry.seen(await discover(), time.time()) + self._registry.expire(time.time())
