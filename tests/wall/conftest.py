@@ -245,8 +245,9 @@ def hls_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "node_modules" / "hls.js" / "dist" / installed.name
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """One browser per module: while its event loop runs, no other test of the session could start a browser."""
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
