@@ -168,6 +168,11 @@ export class Tile {
     return this.#muted;
   }
 
+  /** The browser wants a click on the tile before it plays. */
+  get blocked() {
+    return this.#blocked;
+  }
+
   pause() {
     if (this.#paused) return;
     this.#paused = true;
