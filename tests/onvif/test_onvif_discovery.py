@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from gateway.onvif.discovery import _order, discover
+from gateway.onvif.discovery import discover, sender_of
 from gateway.onvif.interfaces import Interface
 
 GROUP = "239.255.255.250"
@@ -109,6 +109,13 @@ def test_no_interface_at_all():
     assert asyncio.run(discover(0.05, found_on=[])) == []
 
 
-def test_addresses_sort_as_numbers():
-    texts = ["192.168.1.10", "cam.local", "192.168.1.9:8000", "192.168.1.9"]
-    assert sorted(texts, key=_order) == ["192.168.1.9", "192.168.1.9:8000", "192.168.1.10", "cam.local"]
+
+def test_zone_of_a_link_local_sender_is_kept_whatever_the_loop():
+    assert sender_of(("fe80::1", 3702, 0, 1)) == "fe80::1%lo"
+    assert sender_of(("fe80::1%lo", 3702, 0, 1)) == "fe80::1%lo"
+    assert sender_of(("fe80::1", 3702, 0, 99_999)) == "fe80::1"
+    assert sender_of(("10.0.0.1", 3702)) == "10.0.0.1"
+
+
+def test_names_among_unicast_targets_are_left_out_because_they_would_block():
+    assert asyncio.run(discover(0.05, found_on=[], unicast=["no.such.name.invalid"])) == []
