@@ -178,14 +178,14 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 def _snapshot(arguments: argparse.Namespace) -> int:
     from gateway.media.snapshot import SnapshotError, jpeg
-    from gateway.sources.resolver import onvif_resolver
+    from gateway.sources.resolver import OnvifFinder
     from gateway.sources.single import first_keyframe
 
     camera, config = _find(arguments)
     if camera is None or config is None:
         raise GatewayError(f"{arguments.config} has no camera {arguments.camera}")
     try:
-        picture = jpeg(first_keyframe(camera, config.rtsp, onvif_resolver()))
+        picture = jpeg(first_keyframe(camera, config.rtsp, OnvifFinder()))
     except SnapshotError as error:
         raise GatewayError(f"{camera.id}: {error}") from None
     output = arguments.output or Path(f"{camera.id}.jpg")

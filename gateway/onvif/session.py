@@ -67,7 +67,13 @@ class Session:
         *,
         now: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
+        before_password: Callable[[str], None] | None = None,
     ) -> None:
+        """`before_password` is called once, with the URL, before the first request that is signed with the password.
+
+        It may raise a SourceError to keep it from a device that is not the camera; by then the device has answered
+        anonymous requests.
+        """
         self.label = label
         self.offset_s = 0.0
         """The camera's clock minus ours."""
@@ -76,6 +82,7 @@ class Session:
         self._now = now
         self._entropy = entropy
         self._lock = threading.Lock()
+        self._before_password = before_password
         self._settled: Signing | None = None
         self._refused: WrongCredentials | None = None
         self._challenge: digest.Challenge | None = None
@@ -100,6 +107,9 @@ class Session:
                 return self._anonymous(url, action, body, deadline)
             if self._refused is not None:
                 raise self._refused
+            if self._before_password is not None:
+                self._before_password(url)
+                self._before_password = None
             if self._settled is not None:
                 return self._signed(self._settled, self._credentials, url, action, body, deadline)
             return self._climb(self._credentials, url, action, body, deadline)

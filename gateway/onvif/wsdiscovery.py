@@ -65,6 +65,11 @@ class Device:
         return addresses.split(self.address).host
 
     @property
+    def ports(self) -> frozenset[int]:
+        """The ports of its services."""
+        return frozenset(addresses.split(xaddr).effective_port for xaddr in self.xaddrs)
+
+    @property
     def mac(self) -> str:
         """The hardware address it announces in its scopes (Hikvision, Uniview); empty if it does not."""
         return neighbours.normal(_scope(self.scopes, "mac"))

@@ -6,6 +6,7 @@ credentials.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -54,6 +55,20 @@ class CameraView:
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
     """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
+    found_at: str = ""
+    """The address where discovery found it, while that is not the configured one."""
+
+
+class Presence(enum.Enum):
+    """What a discovered device is to this gateway."""
+
+    NEW = "new"
+    """In no configuration."""
+    KNOWN = "known"
+    MOVED = "moved"
+    """A configured camera at another address than the configuration says."""
+    GONE = "gone"
+    """Has not answered for a while, or said goodbye."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,14 @@ class DiscoveredView:
     last_seen: float
     camera_id: str | None
     """The configured camera this is, if it is one."""
+    state: Presence = Presence.NEW
+    manufacturer: str = ""
+    model: str = ""
+    mac: str = ""
+    previous_address: str = ""
+    """Where it was before; empty if it never moved."""
+    needs_password: bool | None = None
+    """Whether strangers are refused; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

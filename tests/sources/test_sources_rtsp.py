@@ -16,7 +16,7 @@ from gateway.media.timestamps import Timeline
 from gateway.sources import diagnosis
 from gateway.sources.audio import AudioPath
 from gateway.sources.backoff import Backoff
-from gateway.sources.location import Fixed, Shared
+from gateway.sources.location import Fixed
 from gateway.sources.rtsp import PullSettings, RtspReader, with_credentials
 from gateway.sources.single import first_keyframe
 
@@ -150,24 +150,6 @@ def test_stop_ends_a_waiting_reader_at_once(notebook):
     assert not one.thread.is_alive()
 
 
-def test_two_readers_of_one_camera_ask_it_once():
-    asked = []
-
-    def resolve():
-        asked.append(1)
-        return "rtsp://cam/main", None
-
-    shared = Shared(resolve, ("cam", 80))
-    main, sub = shared.main(), shared.sub()
-    assert main.url() == "rtsp://cam/main"
-    with pytest.raises(errors.NoSuchPath):
-        sub.url()
-    assert len(asked) == 1
-    main.forget()
-    main.url()
-    assert len(asked) == 2
-
-
 def test_rtsp_urls_have_their_default_ports():
     assert diagnosis.endpoint("rtsp://cam/x") == ("cam", 554)
     assert diagnosis.endpoint("rtsps://cam/x") == ("cam", 322)
@@ -194,6 +176,11 @@ class Onvif:
 
     def forget(self):
         self.known = False
+
+    moves = 0
+
+    def hurry(self):
+        """Its pictures begin with a keyframe."""
 
 
 def closed_port():
