@@ -123,9 +123,9 @@ class Service:
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **options)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **options)
         if self._config.discovery.enabled:
-            self._scheduler.add_job(self._lookout.search, "interval", seconds=self._config.discovery.interval_s, **options)
+            self._scheduler.add_job(self._lookout.search_soon, "interval", seconds=self._config.discovery.interval_s, **options)
             self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, **options)
-            self._scheduler.add_job(self._lookout.search)
+            self._scheduler.add_job(self._lookout.search_soon)
         self._scheduler.start()
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -15,7 +15,7 @@ from types import TracebackType
 from xml.sax.saxutils import escape
 
 from gateway.errors import NoVideo, ProtocolError, SourceError, TimedOut, Unreachable, WrongCredentials
-from gateway.onvif import addresses, clock, media, neighbours
+from gateway.onvif import addresses, clock, media, neighbours, ports
 from gateway.onvif.deadline import Deadline
 from gateway.onvif.media import DeviceDescription, Introduction, Profile
 from gateway.onvif.reader import Node
@@ -218,7 +218,7 @@ class OnvifClient:
     def _find_device(self, deadline: Deadline) -> None:
         """Ask every candidate for its time; the first that speaks ONVIF is the camera."""
         errors: list[SourceError] = []
-        for url in self._candidates:
+        for url in self._open_candidates(deadline):
             try:
                 if self._learn_time(url, deadline):
                     self._device_url = url
@@ -228,6 +228,17 @@ class OnvifClient:
                 if deadline.expired() or _host_is_away(error):
                     break
         raise self._no_device(errors)
+
+    def _open_candidates(self, deadline: Deadline) -> tuple[str, ...]:
+        """Those at an open port; all of them where there is no choice."""
+        if len(self._candidates) == 1:
+            return self._candidates
+        by_port = {url: addresses.split(url).effective_port for url in self._candidates}
+        try:
+            found = ports.open_ports(self._target.host, by_port.values(), min(PORT_SEARCH_CONNECT_S, deadline.remaining_s()))
+        except OSError:
+            return self._candidates[:1]  # which says what is wrong with the name
+        return tuple(url for url in self._candidates if by_port[url] in found)
 
     def _learn_time(self, url: str, deadline: Deadline) -> bool:
         """Set the clock offset from the camera at `url`; True once something there speaks ONVIF."""

@@ -64,9 +64,17 @@ class Registry:
         return next((entry for entry in self._entries.values() if entry.device.endpoint == endpoint), None)
 
     def shared_endpoints(self) -> frozenset[str]:
-        """Endpoint references that several devices have at the same time: they tell nobody from anybody."""
-        counts = Counter(entry.device.endpoint for entry in self._entries.values() if not entry.gone)
-        return frozenset(endpoint for endpoint, count in counts.items() if count > 1)
+        """Endpoint references that several devices have at the same time: they tell nobody from anybody.
+
+        Two answers in one round may be one device that moved in the middle of it; two hardware addresses, or two rounds, not.
+        """
+        latest = max((entry.last_seen for entry in self._entries.values()), default=0.0)
+        here = [entry for entry in self._entries.values() if entry.last_seen == latest and not entry.gone]
+        places: dict[str, set[str]] = {}
+        for entry in here:
+            if entry.mac or entry.first_seen < latest:
+                places.setdefault(entry.device.endpoint, set()).add(entry.mac or entry.device.service)
+        return frozenset(endpoint for endpoint, found in places.items() if len(found) > 1)
 
     def seen(
         self, devices: Iterable[Device], now: float, macs: Mapping[str, str] | None = None, own: Iterable[str] = ()
@@ -86,6 +94,8 @@ class Registry:
             mac = device.mac or (macs or {}).get(device.host, "")
             same = [key for key, at in present.items() if at is device]
             known = self._take(same[:1]) or self._mover(device, mac, away, unique=times[device.endpoint] == 1)
+            if same:
+                self._left_behind(device, mac, away)
             if (event := self._put_in(device, mac, now, known, stays=bool(same))) is not None:
                 events.append(event)
         return tuple(events)
@@ -129,6 +139,12 @@ class Registry:
             # Started anew where it was.
             or self._take([key for key in left if self._reborn(device, mac, known[key])])
         )
+
+    def _left_behind(self, device: Device, mac: str, away: list[tuple[str, str]]) -> None:
+        """Drop the entry of its former place, if it answered at both while it moved."""
+        for key in away:
+            if mac and key[0] == device.endpoint and key in self._entries and self._entries[key].mac == mac:
+                del self._entries[key]
 
     def _take(self, keys: list[tuple[str, str]]) -> Entry | None:
         return self._entries.pop(keys[0]) if len(keys) == 1 else None

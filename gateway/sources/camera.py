@@ -147,9 +147,7 @@ class StreamSource:
 class CameraSource:
     """A camera with its main stream and, where it has one, its sub stream."""
 
-    def __init__(
-        self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop) -> None:
         """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
         self._disabled = _disabled(camera)

@@ -126,9 +126,7 @@ def pairs(devices: Iterable[Device], cameras: Iterable[tuple[Camera, str]]) -> l
     left = [entry for entry in found if entry[0].service not in taken[0] and entry[1].id not in taken[1]]
     crowd = Counter(_host(device.address) for device, _, _ in left)
     return sure + [
-        (device, camera)
-        for device, camera, address in left
-        if _any_port(camera, address) and crowd[_host(device.address)] == 1
+        (device, camera) for device, camera, address in left if _any_port(camera, address) and crowd[_host(device.address)] == 1
     ]
 
 

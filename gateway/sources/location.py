@@ -134,6 +134,11 @@ class Shared:
         """What the camera said last; True before it was asked."""
         return self._has_sub
 
+    @property
+    def turn(self) -> int:
+        """Which answer is the present one; grows whenever one is given up."""
+        return self._wanted
+
     def get(self, index: int) -> str:
         """URL of profile 0 or 1. Raises SourceError."""
         round_before = self._round
@@ -154,10 +159,11 @@ class Shared:
         """The camera's ONVIF address."""
         return self._finder.address(self._camera)
 
-    def missed(self) -> None:
-        """It was of no use: ask again next time, maybe elsewhere."""
-        self._finder.missed(self._camera)
-        self._wanted += 1
+    def missed(self, turn: int) -> None:
+        """The answer of that `turn` was of no use: ask again, maybe elsewhere. Both readers may say so; it counts once."""
+        if turn == self._wanted:
+            self._wanted += 1
+            self._finder.missed(self._camera)
 
     def moved(self) -> None:
         """The camera is elsewhere: ask again at once. Never blocks; event loop."""
@@ -176,7 +182,7 @@ class Shared:
         try:
             answer.confirm()
         except SourceError:
-            self._wanted += 1
+            self._answer = None
             raise
         self._confirmed_at = self._monotonic()
 
@@ -187,7 +193,7 @@ class Shared:
             answer = self._finder.streams(self._camera)
         except SourceError as error:
             self._failure = error
-            self._wanted += 1
+            self._answer = None
             raise
         finally:
             self._round += 1
@@ -200,15 +206,17 @@ class _Profile:
     def __init__(self, shared: Shared, index: int) -> None:
         self._shared = shared
         self._index = index
+        self._turn = shared.turn
 
     def url(self) -> str:
+        self._turn = self._shared.turn
         return self._shared.get(self._index)
 
     def endpoint(self) -> tuple[str, int]:
         return self._shared.endpoint()
 
     def forget(self) -> None:
-        self._shared.missed()
+        self._shared.missed(self._turn)
 
     def hurry(self) -> None:
         self._shared.hurry(self._index)

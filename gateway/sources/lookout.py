@@ -60,7 +60,7 @@ class Sighting:
 
 
 class Lookout:
-    """Owns the registry. `start` and `stop` once; `search` and `tick` as jobs."""
+    """Owns the registry. `start` and `stop` once; `search_soon` and `tick` as jobs."""
 
     def __init__(
         self,
@@ -82,6 +82,8 @@ class Lookout:
         self._here: tuple[interfaces.Interface, ...] = ()
         self._looked_at = -INTERFACES_EVERY_S
         self._searching = False
+        self._searched_at = 0.0
+        """Unix seconds of the last whole search's end."""
         self._away: dict[str, tuple[float, int]] = {}
         """Cameras without pictures: since when (monotonic), and how many extra searches there have been."""
         self._asked: dict[str, float] = {}
@@ -106,6 +108,10 @@ class Lookout:
             )
             for entry in self._registry.entries()
         )
+
+    async def search_soon(self) -> None:
+        """Begin a search. A coroutine, because the scheduler runs plain functions on threads of its own."""
+        self._start(self.search())
 
     async def search(self) -> None:
         """One search on all networks. Does nothing while another one runs."""
@@ -168,6 +174,7 @@ class Lookout:
         own = [interface.address for interface in interfaces.every()]
         events = self._registry.seen(devices, now, macs, own)
         if whole:
+            self._searched_at = now
             events += self._registry.expire(now)
         self._follow()
         self._tell(events)
@@ -175,7 +182,8 @@ class Lookout:
 
     def _follow(self) -> None:
         here = tuple(entry for entry in self._registry.entries() if not entry.gone)
-        for move in self._where.survey(here, self._registry.shared_endpoints(), self._owner.standing()):
+        shared, standing = self._registry.shared_endpoints(), self._owner.standing()
+        for move in self._where.survey(here, shared, standing, self._searched_at):
             log.warning(
                 "camera %s: found at %s (was at %s, the configuration says %s); following it",
                 move.camera.id,

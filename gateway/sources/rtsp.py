@@ -168,7 +168,8 @@ class RtspReader:
             now = self._monotonic()
             delay = self._delay(failure)
             self._failed_before = True
-            self._learn(failure)
+            if self._location.moves == self._moves:  # else it failed where the camera is no more
+                self._learn(failure)
             log.warning(
                 "stream %s: %s after %.1f s: %s; next try in %.1f s",
                 self.name,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -67,14 +68,19 @@ class Whereabouts:
         *,
         mac_of: Callable[[str], str] = neighbours.mac_of,
         who_is: Callable[[str, int], Device | None] = inquiry.who_is,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.book = book if book is not None else AddressBook()
         self._mac_of = mac_of
         self._who_is = who_is
+        self._wall = wall
         self._here: tuple[Entry, ...] = ()
+        self._since = 0.0
         self._cameras: tuple[Camera, ...] = ()
         self._at_configured: frozenset[str] = frozenset()
         """Cameras that are not where they were found last: the configured address has its turn."""
+        self._missed_at: dict[str, float] = {}
+        """When each camera was last in vain asked where it was known to be: what was seen before is no news."""
         self._ambiguous: frozenset[str] = frozenset()
 
     # Any thread
@@ -93,6 +99,7 @@ class Whereabouts:
         """It did not answer as it should where it was expected: of two places the other one is next."""
         if self.elsewhere(camera):
             self._at_configured ^= {camera.id}
+        self._missed_at = {**self._missed_at, camera.id: self._wall()}
 
     def pairs(self) -> list[tuple[Device, Camera]]:
         """Every device that is here with every configured camera that it is."""
@@ -143,9 +150,7 @@ class Whereabouts:
         macs = () if mac or identity.macs else ask_macs()
         mac = mac or next(iter(macs), "")
         if contradicts(identity, description.serial, mac, self.book.shared):
-            raise OtherDevice(
-                f"another device is at {host} (serial number {description.serial} instead of {identity.serial})"
-            )
+            raise OtherDevice(f"another device is at {host} (serial number {description.serial} instead of {identity.serial})")
         for one in (*reversed(macs), mac):
             identity = learned(identity, mac=one)
         place = addresses.netloc(host, port)
@@ -168,12 +173,16 @@ class Whereabouts:
         self.book.forget(camera_id)
         self._at_configured -= {camera_id}
 
-    def survey(self, here: tuple[Entry, ...], shared: Iterable[str], standing: Iterable[Standing]) -> list[Move]:
+    def survey(
+        self, here: tuple[Entry, ...], shared: Iterable[str], standing: Iterable[Standing], since: float = 0.0
+    ) -> list[Move]:
         """Compare what discovery sees with where the cameras should be; which of them have moved.
 
-        A camera that gives pictures has not moved, whoever else claims to be it.
+        A camera that gives pictures has not moved, whoever else claims to be it. Only what was seen at or after `since`, the
+        time of the last whole search, tells where a device is.
         """
         self._here = here
+        self._since = since
         self.book.distrust(shared)
         cameras = list(standing)
         self._learn_from(cameras)
@@ -198,7 +207,9 @@ class Whereabouts:
         known = self.book.get(camera)
         if one.live or camera.address is None or known is None:
             return None
-        found = [entry for entry in self._here if self._is(known.identity, entry)]
+        fresh = (entry for entry in self._here if entry.last_seen >= self._since)
+        missed_at = self._missed_at.get(camera.id, 0.0)
+        found = [entry for entry in fresh if entry.last_seen > missed_at and self._is(known.identity, entry)]
         here = self._address(camera)
         if not found or any(_stands_at(entry.device, here) for entry in found):
             return None

@@ -109,7 +109,6 @@ def test_no_interface_at_all():
     assert asyncio.run(discover(0.05, found_on=[])) == []
 
 
-
 def test_zone_of_a_link_local_sender_is_kept_whatever_the_loop():
     assert sender_of(("fe80::1", 3702, 0, 1)) == "fe80::1%lo"
     assert sender_of(("fe80::1%lo", 3702, 0, 1)) == "fe80::1%lo"

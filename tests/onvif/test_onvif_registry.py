@@ -97,7 +97,7 @@ def test_two_cameras_with_the_same_endpoint_reference_are_two_and_do_not_move():
     both = [device(host="10.0.0.1"), device(host="10.0.0.2")]
     assert changes(registry.seen(both, 0.0)) == [Change.NEW, Change.NEW]
     for now in (60.0, 120.0):
-        assert registry.seen(reversed(both), now) == ()
+        assert registry.seen(tuple(reversed(both)), now) == ()
     assert registry.shared_endpoints() == {"urn:uuid:1"}
     assert [entry.device.address for entry in registry.entries()] == ["10.0.0.1", "10.0.0.2"]
 
@@ -138,3 +138,26 @@ def test_bye_of_one_of_two_with_the_same_endpoint_reference():
     registry.seen([device(host="10.0.0.1"), device(host="10.0.0.2")], 0.0)
     (event,) = registry.bye("urn:uuid:1", "10.0.0.2")
     assert event.entry.device.address == "10.0.0.2"
+
+
+def test_camera_that_answers_at_both_places_while_it_moves_is_one():
+    registry = Registry()
+    registry.seen([device(host="10.0.0.1")], 0.0, {"10.0.0.1": MAC})
+    both = {"10.0.0.1": MAC, "10.0.0.7": MAC}
+    registry.seen([device(host="10.0.0.1"), device(host="10.0.0.7")], 60.0, both)
+    assert registry.shared_endpoints() == frozenset()
+    registry.seen([device(host="10.0.0.7")], 120.0, both)
+    assert [entry.device.address for entry in registry.entries()] == ["10.0.0.7"]
+
+
+def test_one_round_is_not_enough_to_call_an_endpoint_reference_cloned_but_two_hardware_addresses_are():
+    registry = Registry()
+    both = [device(host="10.0.0.1"), device(host="10.0.0.7")]
+    registry.seen(both[:1], 0.0)
+    registry.seen(both, 60.0)
+    assert registry.shared_endpoints() == frozenset()
+    registry.seen(both, 120.0)
+    assert registry.shared_endpoints() == {"urn:uuid:1"}
+    at_once = Registry()
+    at_once.seen(both, 0.0, {"10.0.0.1": MAC, "10.0.0.7": OTHER_MAC})
+    assert at_once.shared_endpoints() == {"urn:uuid:1"}

@@ -170,6 +170,30 @@ def test_useless_answer_gives_another_place_its_turn():
     assert (finder.misses, main.moves) == (1, 0), "a place that has its turn is no move: waits go on"
 
 
+def test_answer_that_is_of_no_use_to_both_readers_counts_once():
+    finder = Finder(lambda: Streams("rtsp://cam/main", "rtsp://cam/sub"))
+    shared = Shared(CAMERA, finder)
+    main, sub = shared.main(), shared.sub()
+    main.url()
+    sub.url()
+    main.forget()
+    sub.forget()
+    assert finder.misses == 1
+    sub.url()
+    sub.forget()
+    assert finder.misses == 2
+
+
+def test_failure_at_the_old_place_does_not_count_against_the_new_one():
+    finder = Finder(lambda: Streams("rtsp://cam/main", None))
+    shared = Shared(CAMERA, finder)
+    main = shared.main()
+    main.url()
+    shared.moved()
+    main.forget()
+    assert finder.misses == 0
+
+
 def test_two_readers_of_one_camera_ask_it_once():
     asked = []
 

@@ -33,6 +33,7 @@ class Network:
     """Who is where, as the kernel and directed Probes would tell."""
 
     def __init__(self):
+        self.now = 0.0
         self.macs = {}
         self.devices = {}
         self.probed = []
@@ -42,7 +43,8 @@ class Network:
         return self.devices.get(host)
 
     def whereabouts(self, *cameras):
-        where = Whereabouts(AddressBook(), mac_of=lambda host: self.macs.get(host, ""), who_is=self.who_is)
+        mac_of = lambda host: self.macs.get(host, "")  # noqa: E731
+        where = Whereabouts(AddressBook(), mac_of=mac_of, who_is=self.who_is, wall=lambda: self.now)
         where.configure(cameras or (CAM,))
         return where
 
@@ -178,6 +180,19 @@ def test_after_useless_answers_the_configured_address_has_its_turn_again(network
     assert where.place(CAM).address == "10.0.0.5"
     where.missed(CAM)
     assert where.place(CAM).address == "10.0.0.77"
+
+
+def test_what_was_seen_before_it_was_asked_in_vain_is_no_news(network):
+    where = known(network)
+    survey(where, entry("10.0.0.77", MAC))
+    network.now = 3.0
+    where.missed(CAM)
+    assert survey(where, entry("10.0.0.77", MAC)) == [], "seen at 2, missed at 3"
+    network.now = 1.0
+    where.missed(CAM)
+    where.missed(CAM)
+    (move,) = survey(where, entry("10.0.0.77", MAC))
+    assert move.now == "10.0.0.77"
 
 
 # Passwords
