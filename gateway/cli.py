@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     takes_json(check)
     find = command("discover", _discover, "look for ONVIF cameras on the local networks")
     find.add_argument("--timeout", type=float, default=2.5, help="seconds to wait for answers (default: %(default)s)")
+    find.add_argument(
+        "--subnet",
+        action="append",
+        default=[],
+        metavar="NET",
+        help="ask every address of a subnet one by one, e.g. 192.168.1.0/24 (may be given several times)",
+    )
     takes_json(find)
     probe = command("probe", _probe, "ask a camera over ONVIF what it is and which streams it has")
     probe.add_argument("camera", help="id of a camera in config.yaml, or an address")
@@ -142,8 +149,29 @@ def _discover(arguments: argparse.Namespace) -> int:
     from gateway.onvif import report
     from gateway.onvif.discovery import discover
 
+    if arguments.subnet:
+        return _sweep(arguments)
     devices = asyncio.run(discover(arguments.timeout))
     print(report.as_json(devices) if arguments.json else report.table(devices))
+    return OK
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from gateway.onvif import report
+    from gateway.onvif.sweep import bar, hosts_of, sweep
+
+    try:
+        hosts = tuple(dict.fromkeys(host for subnet in arguments.subnet for host in hosts_of(subnet)))
+    except ValueError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return WRONG_INPUT
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty() and (done == total or done % 64 == 0):
+            print(f"\r{bar(done, total)}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    found = asyncio.run(sweep(hosts, timeout_s=arguments.timeout, progress=progress))
+    print(report.as_json(found.devices, found.told) if arguments.json else report.table(found.devices, found.told))
     return OK
 
 
