@@ -235,6 +235,20 @@ class Service:
 
         return self._on_loop(look)
 
+    def forget_identity(self, camera_id: str) -> bool:
+        """See `GatewayPort.forget_identity`."""
+
+        def forget() -> bool:
+            source = self._cameras.get(camera_id)
+            if source is not None:
+                self._where.forget(camera_id)
+                source.moved()
+            return source is not None
+
+        known = self._on_loop(forget)
+        self._where.book.save()
+        return known
+
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
         problems = ("a listener has stopped",) if self._http.failed.is_set() else ()

@@ -118,7 +118,10 @@ class GatewayPort(Protocol):
         """JPEG of the last keyframe, at most `width` pixels wide; None if there never was a picture."""
 
     def discovered(self) -> tuple[DiscoveredView, ...]:
-        """What the last discovery rounds found."""
+        """What discovery knows: who is here, and who was."""
+
+    def forget_identity(self, camera_id: str) -> bool:
+        """A camera was replaced: whatever is at its configured address from now on is the camera. False without such a one."""
 
     def readiness(self) -> Readiness:
         """Whether the gateway serves as configured."""

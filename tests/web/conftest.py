@@ -64,6 +64,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.asked_widths: list[int | None] = []
         self.failure: Exception | None = None
+        self.forgotten: list[str] = []
         self.ready = Readiness(True, ())
 
     def cameras(self) -> tuple[CameraView, ...]:
@@ -81,6 +82,10 @@ class FakeGateway:
     def discovered(self) -> tuple[DiscoveredView, ...]:
         xaddrs = ("http://u:p@10.0.0.9/onvif",)
         return (DiscoveredView("urn:uuid:1", "10.0.0.9", xaddrs, "Cam", "X1", 1.0, 2.0, "yard"),)
+
+    def forget_identity(self, camera_id: str) -> bool:
+        self.forgotten.append(camera_id)
+        return self.camera(camera_id) is not None
 
     def readiness(self) -> Readiness:
         return self.ready
