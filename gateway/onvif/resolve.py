@@ -11,6 +11,7 @@ from gateway.onvif.client import OnvifClient
 from gateway.onvif.deadline import Deadline
 from gateway.onvif.media import DeviceDescription, Profile, choose_profiles
 from gateway.onvif.soap import Credentials
+from gateway.onvif.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +58,22 @@ def client_for(
     password: str | None,
     *,
     known_xaddrs: Sequence[str] = (),
-    deadline_s: float = RESOLVE_DEADLINE_S,
+    deadline_s: float | None = RESOLVE_DEADLINE_S,
     before_password: Callable[[str], None] | None = None,
+    transport: Transport | None = None,
 ) -> OnvifClient:
-    """A client with `deadline_s` seconds for all its questions together. Raises ValueError for an `address` that is none."""
+    """A client with `deadline_s` seconds for all its questions together; None: each has its own time.
+
+    Raises ValueError for an `address` that is none.
+    """
     credentials = Credentials(username or "", password or "") if username is not None else None
     return OnvifClient(
-        address, credentials, known_xaddrs=known_xaddrs, deadline=Deadline(deadline_s), before_password=before_password
+        address,
+        credentials,
+        known_xaddrs=known_xaddrs,
+        deadline=Deadline(deadline_s) if deadline_s is not None else None,
+        transport=transport,
+        before_password=before_password,
     )
 
 

@@ -1,8 +1,8 @@
 """A camera's login, and when it may be tried again after the camera refused it.
 
-Cameras lock an account after about five wrong passwords in half an hour (Dahua, Imou; Tapo after fewer), and one attempt may
-cost two of them: some ask for HTTP Digest only when they refuse. So all readers of a camera, main and sub, of this viewer
-and of the next, over ONVIF and over RTSP, share one `Account`. Called by reader threads.
+Cameras lock an account after about five wrong passwords in half an hour (Dahua, Imou; Tapo after fewer). So all
+readers of a camera, main and sub, of this viewer and of the next, over ONVIF and over RTSP, share one `Account`. Called by
+reader threads.
 """
 
 from __future__ import annotations

@@ -151,14 +151,15 @@ class CameraSource:
         """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
         self._disabled = _disabled(camera)
-        self._account = Account()
+        self.account = Account()
+        """What is known of its login, for everything that logs in to it."""
         self._shared = Shared(camera, finder) if camera.address is not None else None
         main, sub = locations(camera, self._shared)
         sources: list[StreamSource | PublishSource] = []
         if camera.publish is not None:
             sources.append(PublishSource(camera.id, camera.publish.key))
         elif main is not None:
-            settings, account = pull_settings(camera, defaults), self._account
+            settings, account = pull_settings(camera, defaults), self.account
             sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
             if sub is not None:
                 on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
@@ -202,7 +203,7 @@ class CameraSource:
         """The camera was seen at another address."""
         if self._shared is not None:
             self._shared.moved()
-        self._account.moved()
+        self.account.moved()
         self.retry_now()
 
 

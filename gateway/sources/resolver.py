@@ -12,7 +12,8 @@ from gateway.errors import SourceError, Unreachable
 from gateway.onvif import addresses
 from gateway.onvif.client import OnvifClient
 from gateway.onvif.media import Profile
-from gateway.onvif.resolve import client_for, streams_of
+from gateway.onvif.resolve import RESOLVE_DEADLINE_S, client_for, streams_of
+from gateway.onvif.transport import Transport
 from gateway.sources import diagnosis
 from gateway.sources.location import Streams
 from gateway.sources.whereabouts import Whereabouts
@@ -35,17 +36,7 @@ class OnvifFinder:
 
     def streams(self, camera: Camera) -> Streams:
         """See `CameraFinder.streams`."""
-        place = self._where.place(camera)
-        try:
-            client = client_for(
-                place.address,
-                camera.username,
-                camera.password.reveal() if camera.password is not None else None,
-                known_xaddrs=place.xaddrs,
-                before_password=lambda url: self._admit(camera, url),
-            )
-        except ValueError as error:
-            raise Unreachable(str(error)) from None
+        client = self.client(camera)
         with client:
             found = streams_of(client, camera.profile, camera.sub_profile)
             host, port = client.place
@@ -56,6 +47,27 @@ class OnvifFinder:
             confirm=_Confirmation(self._where, camera, found.main_url, port),
             hurry=lambda index: self._hurry(client, found.sub_profile if index else found.main_profile),
         )
+
+    def client(
+        self, camera: Camera, *, transport: Transport | None = None, deadline_s: float | None = RESOLVE_DEADLINE_S
+    ) -> OnvifClient:
+        """A client of the camera, wherever it is now, that gives its password to nobody else. Raises Unreachable.
+
+        Whoever logs in to a camera over ONVIF takes its client from here. Nothing is sent yet.
+        """
+        place = self._where.place(camera)
+        try:
+            return client_for(
+                place.address,
+                camera.username,
+                camera.password.reveal() if camera.password is not None else None,
+                known_xaddrs=place.xaddrs,
+                deadline_s=deadline_s,
+                before_password=lambda url: self._admit(camera, url),
+                transport=transport,
+            )
+        except ValueError as error:
+            raise Unreachable(str(error)) from None
 
     def address(self, camera: Camera) -> tuple[str, int]:
         """See `CameraFinder.address`."""

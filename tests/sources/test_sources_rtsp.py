@@ -387,3 +387,62 @@ def test_snapshot_of_a_camera_slower_than_the_read_timeout_is_its_first_keyframe
     monkeypatch.setattr("gateway.sources.rtsp.av.open", lambda *args, **more: FakeContainer(packets, Clock()))
     frame = first_keyframe(Camera("cam", "Cam", rtsp="rtsp://cam/"), RtspDefaults(), lambda camera: ("", None))
     assert frame.keyframe
+
+
+class Asking(Fixed):
+    """A location that can be asked for keyframes."""
+
+    hurries = 0
+
+    def hurry(self):
+        self.hurries += 1
+
+
+def test_camera_that_begins_in_the_middle_of_a_group_is_asked_for_a_keyframe_once(monkeypatch, notebook):
+    clock = Clock()
+    between = Picture(b"\x00\x00\x00\x01\x41\x9a\x02\x05")
+    packets = [*[(0.04, between)] * 50, (0.04, keyframe()), *[(0.04, between)] * 5, (0.1, None)]
+    one = playing(monkeypatch, notebook, packets, clock)
+    one._location = Asking("rtsp://cam/")
+    with pytest.raises(errors.SourceError):
+        one.run_once()
+    assert one._location.hurries == 1
+
+
+def test_camera_that_begins_with_a_keyframe_is_not_asked_for_another(monkeypatch, notebook):
+    one = playing(monkeypatch, notebook, [(0.04, keyframe()), *[(0.4, GARBAGE)] * 5, (0.1, None)], Clock())
+    one._location = Asking("rtsp://cam/")
+    with pytest.raises(errors.SourceError):
+        one.run_once()
+    assert one._location.hurries == 0
+
+
+def test_wait_at_the_old_address_ends_when_the_camera_has_moved_even_after_a_wrong_password(notebook):
+    location = Asking("rtsp://127.0.0.1:1/")
+    one = RtspReader("cam", location, FAST, Timeline(), notebook)
+    location.moves += 1
+    began = time.monotonic()
+    one._wait(errors.WrongCredentials("x"), 60.0)
+    one._wait(errors.Unreachable("x"), 60.0)
+    assert time.monotonic() - began < 5
+
+
+def test_failure_at_the_old_address_is_not_held_against_the_new_one(notebook):
+    forgotten = threading.Event()
+
+    class Moving(Asking):
+        def url(self):
+            self.moves += 1  # while it is being asked
+            raise errors.Unreachable("away")
+
+        def forget(self):
+            forgotten.set()
+
+    one = RtspReader("cam", Moving("rtsp://127.0.0.1:1/"), FAST, Timeline(), notebook, backoff=Backoff(rand=lambda: 0.5))
+    one.start()
+    try:
+        assert notebook.wait(lambda n: sum(s.next_retry is not None for s in n.statuses) >= 4)
+    finally:
+        one.stop()
+        one.thread.join(5)
+    assert not forgotten.is_set()
