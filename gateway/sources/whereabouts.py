@@ -131,6 +131,8 @@ class Whereabouts:
             raise OtherDevice(
                 f"another device is at {host}{_named(device, mac)}: the password of this camera is not sent to it"
             )
+        if moved and verdict is Verdict.UNKNOWN:
+            raise OtherDevice(f"nobody knows whether {host} is this camera: its password is not sent there")
 
     def learn(
         self,

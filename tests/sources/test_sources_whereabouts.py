@@ -253,6 +253,15 @@ def test_nothing_known_of_the_device_at_the_usual_address_is_no_reason_to_give_u
     known(network, mac="").admit(CAM, "10.0.0.5", 80)
 
 
+def test_configured_address_after_the_camera_was_found_elsewhere_has_to_prove_itself(network):
+    where = known(network)
+    survey(where, entry("10.0.0.77", MAC))
+    network.macs.clear()
+    with pytest.raises(OtherDevice, match=r"nobody knows whether 10\.0\.0\.5 is this camera"):
+        where.admit(CAM, "10.0.0.5", 80)
+    where.admit(CAM, "10.0.0.77", 80)
+
+
 def test_twin_with_the_same_password_gives_itself_away_by_its_serial_number(network):
     where = known(network, mac="")
     with pytest.raises(OtherDevice, match="serial number S2 instead of S1"):
