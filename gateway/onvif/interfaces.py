@@ -23,7 +23,7 @@ _NAME_BYTES = 16
 _IFREQ_BYTES = 40 if struct.calcsize("P") == 8 else 32
 """sizeof(struct ifreq): the union after the name is 24 bytes on 64-bit machines, 16 on 32-bit (Pi OS)."""
 _MAX_ADDRESSES = 256
-_INET6 = Path("/proc/net/if_inet6")
+_INET6 = Path("/proc/thread-self/net/if_inet6")
 _LINK_LOCAL_SCOPE = 0x20
 _TENTATIVE = 0x40
 """Duplicate address detection still runs: the address cannot be bound yet."""

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from pathlib import Path
 
-_ARP = Path("/proc/net/arp")
+_ARP = Path("/proc/thread-self/net/arp")
 _COMPLETE = 0x2
 """ATF_COM of arp(7): the entry has been answered."""
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
