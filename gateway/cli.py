@@ -167,10 +167,12 @@ def _sweep(arguments: argparse.Namespace) -> int:
         return WRONG_INPUT
 
     def progress(done: int, total: int) -> None:
-        if sys.stderr.isatty() and (done == total or done % 64 == 0):
-            print(f"\r{bar(done, total)}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        if sys.stderr.isatty():
+            print(f"\r{bar(done, total)}", end="", file=sys.stderr, flush=True)
 
     found = asyncio.run(sweep(hosts, timeout_s=arguments.timeout, progress=progress))
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     print(report.as_json(found.devices, found.told) if arguments.json else report.table(found.devices, found.told))
     return OK
 
@@ -206,14 +208,18 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 def _snapshot(arguments: argparse.Namespace) -> int:
     from gateway.media.snapshot import SnapshotError, jpeg
+    from gateway.sources.address_book import FILE_NAME, AddressBook
     from gateway.sources.resolver import OnvifFinder
     from gateway.sources.single import first_keyframe
+    from gateway.sources.whereabouts import Whereabouts
 
     camera, config = _find(arguments)
     if camera is None or config is None:
         raise GatewayError(f"{arguments.config} has no camera {arguments.camera}")
     try:
-        picture = jpeg(first_keyframe(camera, config.rtsp, OnvifFinder()))
+        # read only: what the running gateway knows of the camera, so that it is asked where it is, and nobody else is
+        finder = OnvifFinder(Whereabouts(AddressBook(config.data_dir / FILE_NAME)))
+        picture = jpeg(first_keyframe(camera, config.rtsp, finder))
     except SnapshotError as error:
         raise GatewayError(f"{camera.id}: {error}") from None
     output = arguments.output or Path(f"{camera.id}.jpg")

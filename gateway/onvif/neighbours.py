@@ -25,14 +25,26 @@ def mac_of(host: str) -> str:
 
 def macs() -> dict[str, str]:
     """The hardware address of every IPv4 neighbour that has answered of late."""
+    return {host: mac for host, mac in parse_arp(_table()).items() if mac}
+
+
+def unanswered() -> frozenset[str]:
+    """The IPv4 addresses of this machine's own networks that were asked for of late, and that nobody has."""
+    return frozenset(host for host, mac in parse_arp(_table()).items() if not mac)
+
+
+def _table() -> str:
     try:
-        return parse_arp(_ARP.read_text(encoding="ascii", errors="replace"))
+        return _ARP.read_text(encoding="ascii", errors="replace")
     except OSError:
-        return {}
+        return ""
 
 
 def parse_arp(text: str) -> dict[str, str]:
-    """The kernel's table: IP address, hardware type, flags, hardware address, mask, device; under a heading."""
+    """The kernel's table: IP address, hardware type, flags, hardware address, mask, device; under a heading.
+
+    Hardware address by IP address; empty where nobody has answered.
+    """
     found = {}
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -42,8 +54,7 @@ def parse_arp(text: str) -> dict[str, str]:
             complete = int(fields[2], 16) & _COMPLETE
         except ValueError:
             continue
-        if complete and (mac := normal(fields[3])):
-            found[fields[0]] = mac
+        found[fields[0]] = normal(fields[3]) if complete else ""
     return found
 
 

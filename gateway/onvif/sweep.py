@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from gateway.errors import SourceError
-from gateway.onvif import addresses
+from gateway.onvif import addresses, neighbours
 from gateway.onvif.client import OnvifClient
 from gateway.onvif.deadline import Deadline
 from gateway.onvif.discovery import discover
@@ -88,21 +88,26 @@ async def sweep(
 
 
 async def _knock(hosts: Sequence[str], ports: Sequence[int], progress: Progress) -> list[tuple[str, int]]:
-    """The open ports. Host by host for each port, so that no device gets all its connections at once."""
-    targets = [(host, port) for port in ports for host in hosts]
+    """The open ports, one port of all hosts after the other, so that no device gets all its connections at once."""
     opened: list[tuple[str, int]] = []
-    waiting = iter(targets)
-    done = 0
+    total, done, left = len(hosts) * len(ports), 0, list(hosts)
 
-    async def work() -> None:
+    async def work(waiting: Iterator[str], port: int) -> None:
         nonlocal done
-        for host, port in waiting:
+        for host in waiting:
             if await _accepts(host, port):
                 opened.append((host, port))
             done += 1
-            progress(done, len(targets))
+            progress(done, total)
 
-    await asyncio.gather(*(work() for _ in range(min(CONNECTIONS_AT_ONCE, len(targets)))))
+    for port in ports:
+        waiting = iter(left)
+        await asyncio.gather(*(work(waiting, port) for _ in range(min(CONNECTIONS_AT_ONCE, len(left)))))
+        # An address of our own network that nobody has need not be tried at six other ports.
+        nobody = await asyncio.to_thread(neighbours.unanswered)
+        left = [host for host in left if host not in nobody]
+        done = total - len(left) * (len(ports) - ports.index(port) - 1)
+    progress(total, total)
     return opened
 
 

@@ -138,7 +138,8 @@ class Lookout:
                 self._start(self.search())
         if self._extra_search_due(now):
             self._start(self.search())
-        self._follow()
+        if self._away:
+            self._follow()
 
     # Inside
 
@@ -167,6 +168,9 @@ class Lookout:
         if not any(one.endpoint == device.endpoint for one in found) and device.xaddrs:
             found = [*found, device]  # some do not answer a Probe that is sent to them alone
         await self._take(found, whole=False)
+        for one, camera in self._where.pairs():
+            if one.endpoint == device.endpoint:
+                self._owner.seen(camera.id)  # it has just started: no need to wait for the next try
 
     async def _take(self, devices: list[Device], *, whole: bool) -> None:
         macs = await asyncio.to_thread(neighbours.macs)

@@ -71,7 +71,7 @@ class OnvifFinder:
 
     def address(self, camera: Camera) -> tuple[str, int]:
         """See `CameraFinder.address`."""
-        return self._where.place(camera).host_port
+        return self._where.host_port(camera)
 
     def missed(self, camera: Camera) -> None:
         """See `CameraFinder.missed`."""

@@ -35,12 +35,6 @@ class Place:
     address: str
     xaddrs: tuple[str, ...] = ()
 
-    @property
-    def host_port(self) -> tuple[str, int]:
-        """Host and port; the usual port where none is named."""
-        asked = addresses.split(self.address)
-        return asked.host, asked.effective_port
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -89,6 +83,11 @@ class Whereabouts:
         """Where to ask the camera now."""
         address = self._address(camera)
         return Place(address, next((device.xaddrs for device, one in self.pairs() if one.id == camera.id), ()))
+
+    def host_port(self, camera: Camera) -> tuple[str, int]:
+        """Host and port where the camera is asked now; the usual port where none is named."""
+        asked = addresses.split(self._address(camera))
+        return asked.host, asked.effective_port
 
     def elsewhere(self, camera: Camera) -> str:
         """The address where the camera is instead of the configured one; empty if it is not."""
@@ -183,11 +182,11 @@ class Whereabouts:
         A camera that gives pictures has not moved, whoever else claims to be it. Only what was seen at or after `since`, the
         time of the last whole search, tells where a device is.
         """
-        self._here = here
-        self._since = since
-        self.book.distrust(shared)
         cameras = list(standing)
-        self._learn_from(cameras)
+        if (here, since) != (self._here, self._since):
+            self._here, self._since = here, since
+            self.book.distrust(shared)
+            self._learn_from(cameras)
         return [move for one in cameras if (move := self._look_for(one, cameras)) is not None]
 
     def _learn_from(self, cameras: list[Standing]) -> None:

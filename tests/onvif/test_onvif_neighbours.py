@@ -18,8 +18,12 @@ cut
 """
 
 
-def test_only_who_has_answered_is_a_neighbour():
-    assert neighbours.parse_arp(ARP) == {"192.168.1.7": "c0:56:e3:01:02:03", "192.168.1.9": "c0:56:e3:01:02:04"}
+def test_only_who_has_answered_is_a_neighbour(monkeypatch, tmp_path):
+    table = tmp_path / "arp"
+    table.write_text(ARP)
+    monkeypatch.setattr(neighbours, "_ARP", table)
+    assert neighbours.macs() == {"192.168.1.7": "c0:56:e3:01:02:03", "192.168.1.9": "c0:56:e3:01:02:04"}
+    assert neighbours.unanswered() == {"192.168.1.8"}
 
 
 def test_link_local_address_made_from_the_hardware_address():

@@ -246,6 +246,18 @@ def test_camera_that_is_seen_again_is_tried_and_goodbye_marks_it_as_gone():
     play(scenario)
 
 
+def test_camera_that_has_just_started_is_tried_at_once():
+    async def scenario(scene):
+        scene.known()
+        await scene.lookout.search()
+        scene.appeared.clear()
+        scene.hello(device("10.0.0.5"), "10.0.0.5")
+        await scene.settle()
+        assert scene.appeared == ["cam"]
+
+    play(scenario)
+
+
 def test_only_one_search_runs_at_a_time():
     async def scenario(scene):
         gate = asyncio.Event()
