@@ -287,6 +287,9 @@ def _welcome(service: Service, generated: str | None, what: str) -> None:
     rtmp = service.port("rtmp")
     if rtmp is not None:
         print(f"  RTMP      rtmp://{host}:{rtmp}/live/CAMERA")
+    rtmps = service.port("rtmps")
+    if rtmps is not None:
+        print(f"  RTMPS     rtmps://{host}:{rtmps}/live/CAMERA")
     print("  user      admin")
     if generated is not None:
         print(f"  password  {generated}   (made just now and shown only once; change it with: gateway passwd)")

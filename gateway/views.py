@@ -9,18 +9,26 @@ from gateway.config.model import Camera, HostPort
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.redact import redact
+from gateway.rtmp.push import PushStatus
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.lookout import Sighting
 from gateway.sources.publish import PublishSource
 from gateway.sources.whereabouts import Whereabouts
-from gateway.web.ports import CameraView, DiscoveredView, Presence, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, Presence, PushView, StreamView
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
-def camera_view(source: CameraSource, rtmp: HostPort | None, found: str = "") -> CameraView:
-    """One camera with its streams; `found` is the address where it is instead of the configured one."""
+def camera_view(
+    source: CameraSource,
+    rtmp: HostPort | None,
+    *,
+    rtmps: HostPort | None = None,
+    pushes: Sequence[PushStatus] = (),
+    found_at: str = "",
+) -> CameraView:
+    """One camera with its streams; `found_at` is the address where it is instead of the configured one."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
     urls: dict[str, str] = {}
@@ -29,6 +37,9 @@ def camera_view(source: CameraSource, rtmp: HostPort | None, found: str = "") ->
         if rtmp is not None:
             port = "" if rtmp.port == 1935 else f":{rtmp.port}"
             urls[f"rtmp{suffix}"] = f"rtmp://{{host}}{port}/live/{view.id}"
+        if rtmps is not None:
+            port = "" if rtmps.port == 443 else f":{rtmps.port}"
+            urls[f"rtmps{suffix}"] = f"rtmps://{{host}}{port}/live/{view.id}"
     urls["snapshot"] = f"/api/v1/cameras/{camera.id}/snapshot.jpg"
     main = source.streams[0] if source.streams else None
     return CameraView(
@@ -38,8 +49,26 @@ def camera_view(source: CameraSource, rtmp: HostPort | None, found: str = "") ->
         streams=streams,
         urls=urls,
         source=redact(camera.rtsp or camera.address or "publisher"),
-        found_at=found,
+        found_at=found_at,
         picture_at=main.last_keyframe_at or None if main is not None else None,
+        pushes=tuple(push_view(one) for one in pushes),
+    )
+
+
+def push_view(push: PushStatus) -> PushView:
+    """One push as it is right now."""
+    return PushView(
+        name=push.name,
+        url=push.url,
+        stream=push.stream,
+        state=push.state.value,
+        since=push.since,
+        reason=push.reason,
+        code=push.code,
+        next_retry=push.next_retry,
+        sent_bytes=push.sent_bytes,
+        bitrate=round(push.bitrate),
+        dropped=push.dropped,
     )
 
 
@@ -64,6 +93,7 @@ def stream_view(source: StreamSource | PublishSource) -> StreamView:
         viewers={kind: stream.demand.count(kind) for kind in _OUTPUTS},
         status=stream.status,
         on_demand=source.on_demand,
+        dropped=dict(stream.demand.dropped),
     )
 
 

@@ -7,7 +7,7 @@ credentials.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.media.state import Status
@@ -38,6 +38,30 @@ class StreamView:
     status: Status
     on_demand: bool
     """Pulled only while somebody watches."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """By output: writes that slow viewers were spared since the stream exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushView:
+    """A server that one stream of a camera is pushed to. Times are Unix seconds."""
+
+    name: str
+    """Given in the configuration; may be empty."""
+    url: str
+    """Without the key."""
+    stream: str
+    """Id of the stream."""
+    state: str
+    """`waiting`, `connecting`, `live`, `retrying` or `refused`."""
+    since: float
+    reason: str
+    code: str
+    next_retry: float | None
+    sent_bytes: int
+    bitrate: float
+    dropped: int
+    """Messages left out because the server takes less than the stream sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +74,15 @@ class CameraView:
     streams: tuple[StreamView, ...]
     """Main first, then sub if there is one."""
     urls: dict[str, str]
-    """`hls`, `rtmp`, `snapshot`, and `hls_sub`, `rtmp_sub` where there is a sub stream. `{host}` is the box's name."""
+    """`hls`, `rtmp`, `rtmps` and `snapshot`, and `hls_sub`, `rtmp_sub` and `rtmps_sub` where there is a sub stream. `{host}`
+    is the box's name."""
     source: str
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
     """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
     found_at: str = ""
     """The address where discovery found it, while that is not the configured one."""
+    pushes: tuple[PushView, ...] = ()
 
 
 class Presence(enum.Enum):

@@ -6,6 +6,7 @@
  * because it is called several times a second for every tile.
  */
 import { timeOfDay } from "./clock.js";
+import { PushBadge } from "./push-badge.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Shapes, not only colours, tell the states apart. 24 × 24, stroked. */
@@ -30,12 +31,14 @@ const ICONS = {
  * @property {string} detail stream and delay, shown on hover and focus
  * @property {string} clockLabel words before the clock; empty while live
  * @property {string} label accessible name
+ * @property {{state: string, text: string}} push what the camera is sent to: see `pushFace`
  */
 
 export class TileView {
   #parts = {};
   #written = new Map();
   #second = null;
+  #push = new PushBadge();
 
   constructor(id) {
     const root = element("article", "tile");
@@ -61,7 +64,7 @@ export class TileView {
     const clockLabel = element("span", "tile-clock-label");
     const clock = element("time", "tile-clock");
     when.append(clockLabel, clock);
-    bar.append(element("i", "tile-dot"), name, badge, when);
+    bar.append(element("i", "tile-dot"), name, badge, this.#push.element, when);
     bottom.append(note, bar);
     root.append(still, media, veil, detail, bottom);
     this.root = root;
@@ -101,6 +104,7 @@ export class TileView {
     this.#text("note", face.note);
     this.#text("detail", face.detail);
     this.#text("clockLabel", face.clockLabel);
+    this.#push.show(face.push);
   }
 
   #text(part, text) {

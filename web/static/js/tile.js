@@ -6,6 +6,7 @@
  */
 import { timeStamp } from "./clock.js";
 import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
+import { pushFace } from "./push-badge.js";
 import { judge, normalGap, pictureExpected, TileState } from "./state.js";
 import { TileView } from "./tile-view.js";
 import { Help, Watchdog } from "./watchdog.js";
@@ -325,6 +326,7 @@ export class Tile {
       detail: this.#detail(),
       clockLabel: this.#clockLabel(),
       label: i18n.t("tile.label", { name: this.#camera.name, state: stateText }),
+      push: pushFace(this.#camera.pushes, i18n),
     });
   }
 
