@@ -64,8 +64,7 @@ class PushConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the server."""
         self._transport = cast(asyncio.Transport, transport)
-        tune(transport.get_extra_info("socket"))
-        self._transport.set_write_buffer_limits(high=1, low=0)  # what waits, waits where it can still be dropped
+        tune(self._transport)
 
     def begin(self) -> None:
         """Send the first bytes; before it nothing is revealed to a server whose certificate is still to be looked at."""
