@@ -22,12 +22,15 @@ from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
-from gateway.http.guard import guarded
+from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
+from gateway.http.messages import Request
 from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.live.server import PATH as LIVE_PATH
+from gateway.live.server import LiveService
 from gateway.media import snapshot
 from gateway.media.frame import Frame
 from gateway.media.state import State
@@ -90,6 +93,7 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
+        self._live = LiveService(self._streams.get, self._may_view)
         self._rtmp = RtmpServer(
             self._streams.get,
             self._authorise_rtmp,
@@ -111,6 +115,7 @@ class Service:
         self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(
             Application(router, self._bridge),
             https=_address(listen.https),
@@ -305,6 +310,7 @@ class Service:
         for stream in source.streams:
             self._streams[stream.id] = stream
             self._hls.attach(stream)
+            self._live.attach(stream)
         source.start()
         self._push(camera)
 
@@ -326,7 +332,11 @@ class Service:
         for stream in source.streams:
             self._streams.pop(stream.id, None)
             self._hls.detach(stream.id)
+            self._live.detach(stream.id)
             self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
+
+    async def _may_view(self, request: Request) -> bool:
+        return (await self._access.check_request(request, Right.VIEW)).allowed
 
     async def _authorise_rtmp(self, asked: Credentials) -> bool:
         return await self._access.check_params(asked.client, asked.params)

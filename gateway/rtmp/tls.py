@@ -119,7 +119,7 @@ class TlsListener:
             try:
                 peer, address = await loop.sock_accept(listening)
             except OSError as error:
-                log.warning("rtmps: cannot accept a connection: %s", error.strerror)
+                self._complain("listener", f"cannot accept a connection: {error.strerror}")
                 await asyncio.sleep(ACCEPT_PAUSE_S)
                 continue
             client = str(address[0]).removeprefix("::ffff:")

@@ -188,7 +188,8 @@ class Lookout:
         here = tuple(entry for entry in self._registry.entries() if not entry.gone)
         shared, standing = self._registry.shared_endpoints(), self._owner.standing()
         for move in self._where.survey(here, shared, standing, self._searched_at):
-            log.warning(
+            log.log(
+                logging.WARNING if move.is_news else logging.DEBUG,
                 "camera %s: found at %s (was at %s, the configuration says %s); following it",
                 move.camera.id,
                 move.now,

@@ -52,6 +52,11 @@ class Move:
     before: str
     now: str
 
+    @property
+    def is_news(self) -> bool:
+        """False if it is where it was last found, after the configured address had its turn."""
+        return self.before != self.now
+
 
 class Whereabouts:
     """Follows the cameras. `mac_of` and `who_is` look at a device without a password."""
@@ -222,10 +227,11 @@ class Whereabouts:
         address = found[0].device.address
         if _stands_at(found[0].device, camera.address):
             address = camera.address
+        before = known.found or camera.address
         self.book.moved(camera, address)
         self._at_configured -= {camera.id}
         self._ambiguous -= {camera.id}
-        return Move(camera, here, address)
+        return Move(camera, before, address)
 
     def _is(self, identity: Identity, entry: Entry) -> bool:
         traces = _traces(entry.device, entry.mac)

@@ -39,12 +39,13 @@ def test_the_examples_of_the_shipped_file_are_valid_when_uncommented(folder: Fol
     (folder.path / "yard.password").write_text("s3cret\n")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     text = "\n".join(re.sub(r"^#((?:  )*[^\s#])", r"\1", line) for line in lines)  # prose stands after one space
-    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two"}
+    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "TUBE_KEY": "three"}
     config = folder.load(text)
     assert [camera.id for camera in config.cameras] == ["front-door", "yard", "gate"]
     assert config.discovery.credentials[0].password.reveal() == "one"
     assert config.cameras[1].password == Secret("s3cret")
-    assert (config.listen, config.hls, config.rtsp) == (Listen(), Config().hls, Config().rtsp)
+    listen = Listen(rtmps=HostPort("0.0.0.0", 1936))  # off by default; the line is an example
+    assert (config.listen, config.hls, config.rtsp) == (listen, Config().hls, Config().rtsp)
 
 
 def test_an_empty_file_is_the_defaults(folder: Folder) -> None:

@@ -467,6 +467,43 @@ def test_camera_that_goes_away_ends_the_stream_there_and_begins_it_anew(camera, 
     uvloop.run(main())
 
 
+def test_frozen_camera_is_not_pushed_again_and_again(camera, media):
+    async def main() -> None:
+        rounds = 0
+
+        async def handle(reader, writer) -> None:
+            nonlocal rounds
+            rounds += 1
+            far = Far(reader, writer)
+            await far.take()
+            await far.told("FCUnpublish")
+
+        stream = Stream("yard")
+        camera(stream, media(), 100.0).push(1.0)  # and then no more, though its session stays open
+        async with server(handle) as port:
+            task = PushTask(stream, target(port), limits=replace(QUICK, away_s=0.1), backoff=Hurry())
+            task.start()
+            await until(lambda: rounds == 1 and task.status().state is PushState.WAITING)
+            await asyncio.sleep(0.1)
+            assert (rounds, task.status().state) == (1, PushState.WAITING)
+            running = asyncio.create_task(camera(stream, media(), 200.0).run())
+            await until(lambda: rounds == 2)
+            running.cancel()
+            task.stop()
+            await until(lambda: stream.demand.count(DEMAND_KIND) == 0)
+
+    uvloop.run(main())
+
+
+def test_only_a_push_that_went_well_for_a_minute_starts_over_from_the_shortest_wait():
+    backoff = PushTask(Stream("yard"), target(1))._backoff
+    for _ in range(8):
+        longest = backoff.next_delay(Retry.BACKOFF, 59.0)
+    assert 24 <= longest <= 36
+    assert backoff.next_delay(Retry.BACKOFF, 60.0) <= 0.6
+    assert 48 <= backoff.next_delay(Retry.SLOW) <= 72
+
+
 async def adobe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """A server of Adobe's kind that lets in who knows that the password of `me` is `right`."""
     challenge, opaque, salt = "C4all+/=", "0paque==", "sA1t+"

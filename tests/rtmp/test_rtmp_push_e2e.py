@@ -31,7 +31,7 @@ master_process off;
 pid {folder}/pid;
 error_log {folder}/error.log;
 events {{}}
-rtmp {{ server {{ listen 127.0.0.1:{port}; application live {{ live on; wait_key on; wait_video on; }} }} }}
+rtmp {{ access_log off; server {{ listen 127.0.0.1:{port}; application live {{ live on; wait_key on; wait_video on; }} }} }}
 """
 
 

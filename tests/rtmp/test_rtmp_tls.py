@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import errno
 import hashlib
 import ipaddress
 import logging
@@ -28,6 +29,7 @@ from gateway.rtmp import tls as tls_module
 from gateway.rtmp.push import PushLimits, PushState, PushTask
 from gateway.rtmp.server import RtmpServer, ServerLimits
 from gateway.rtmp.tls import ServerTls
+from gateway.rtmp.viewer import ViewerLimits
 from gateway.sources.publish import PublishSource
 
 WAIT_S = 30.0
@@ -236,6 +238,27 @@ def test_one_address_cannot_take_all_handshakes(house, monkeypatch, caplog):
     assert "turned away: too many TLS handshakes at once" in caplog.text
 
 
+def test_listener_outlives_a_moment_without_file_descriptors(house, monkeypatch, caplog):
+    monkeypatch.setattr(tls_module, "ACCEPT_PAUSE_S", 0.01)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        accept, failures = loop.sock_accept, [OSError(errno.EMFILE, "Too many open files")] * 3
+
+        async def failing(listening):
+            if failures:
+                raise failures.pop()
+            return await accept(listening)
+
+        loop.sock_accept = failing
+        async with house() as made:
+            assert await certificate_of(made.server.tls_port)
+        assert not failures
+
+    asyncio.run(main())
+    assert caplog.text.count("cannot accept a connection: Too many open files") == 1
+
+
 def test_renewed_certificate_is_shown_to_the_next_and_the_player_stays(house, camera, media):
     async def main() -> None:
         async with house() as made:
@@ -271,6 +294,38 @@ def test_damaged_certificate_keeps_the_old_one_in_use(house, caplog):
             assert await certificate_of(made.server.tls_port) == first
 
     uvloop.run(main())
+
+
+@pytest.mark.parametrize("loop", [uvloop.run, asyncio.run], ids=["uvloop", "asyncio"])
+def test_player_that_reads_nothing_over_tls_costs_bounded_memory_and_is_given_up(house, camera, media, player, loop):
+    limits = ServerLimits(viewer=ViewerLimits(queue_bytes=1 << 20, overflows=2))
+
+    async def main() -> None:
+        async with house(limits) as made:
+            heavy = media(noise=True, gop=5, width=640, height=480, seconds=1)
+            filming = asyncio.create_task(camera(made.yard, heavy, 1000.0).run())
+            context = ssl._create_unverified_context()
+            reader, writer = await asyncio.open_connection("127.0.0.1", made.server.tls_port, ssl=context)
+            wire = player()
+            writer.write(wire.hello())
+            while not wire.handshake.done:
+                writer.write(wire.feed(await reader.read(65536)))
+            writer.write(wire.connect() + wire.play("yard"))
+            most = 0
+            async with asyncio.timeout(WAIT_S):
+                while not made.server.status().counters.too_slow:
+                    for connection in made.server._connections:
+                        if connection.playing:
+                            waiting = connection._playing.viewer.waiting_bytes
+                            most = max(most, waiting + connection._transport.get_write_buffer_size())
+                    await asyncio.sleep(0.01)
+            # the bound, the pictures since the last keyframe that every player starts with, and what TLS holds
+            largest = max(len(frame.payload) for frame in heavy.frames)
+            assert 0 < most < (1 << 20) + 6 * largest + (1 << 18)
+            filming.cancel()
+            writer.close()
+
+    loop(main())
 
 
 def test_stopping_ends_handshakes_and_frees_the_port(house):

@@ -195,6 +195,18 @@ def test_what_was_seen_before_it_was_asked_in_vain_is_no_news(network):
     assert move.now == "10.0.0.77"
 
 
+def test_camera_that_returns_where_it_was_found_before_is_asked_there_without_being_news(network):
+    where = known(network)
+    (move,) = survey(where, entry("10.0.0.77", MAC))
+    assert move.is_news
+    network.now = 1.0
+    where.missed(CAM)
+    assert where.place(CAM).address == "10.0.0.5"
+    (again,) = survey(where, entry("10.0.0.77", MAC))
+    assert (again.now, again.is_news) == ("10.0.0.77", False)
+    assert where.place(CAM).address == "10.0.0.77"
+
+
 # Passwords
 
 

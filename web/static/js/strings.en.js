@@ -22,6 +22,7 @@ export default {
   "state.offline": "Offline",
   "state.disabled": "Switched off",
   "state.unplayable": "Cannot be played",
+  "state.paused": "Paused",
 
   "tile.last_picture": "Last picture {time}",
   "tile.no_picture_yet": "No picture yet",

@@ -22,6 +22,7 @@ export default {
   "state.offline": "离线",
   "state.disabled": "已停用",
   "state.unplayable": "无法播放",
+  "state.paused": "已暂停",
 
   "tile.last_picture": "最后画面 {time}",
   "tile.no_picture_yet": "尚无画面",

@@ -16,6 +16,7 @@ const ICONS = {
   stalled: "M9 8v8M15 8v8M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18z",
   offline: "M3 3l18 18M10 6h5a2 2 0 0 1 2 2v3l4-3v9M17 17H5a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2h1",
   disabled: "M12 4v8M7 7a7 7 0 1 0 10 0",
+  paused: "M9 7v10M15 7v10",
   unplayable: "M5 4h14a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2zM10 9l4 6M14 9l-4 6",
 };
 
