@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,8 +71,11 @@ class Lookout:
         introduce: Callable[[Device], Introduction | None] = inquiry.introduce,
         announcements: Callable[[Callable[[Message, str], None]], Announcements] = Announcements,
         monotonic: Callable[[], float] = time.monotonic,
+        ignore: Collection[str] = (),
     ) -> None:
+        """`ignore` are endpoint references of devices that are no cameras to us: our own."""
         self._owner = owner
+        self._ignore = frozenset(ignore)
         self._where = whereabouts
         self._find = find
         self._introduce = introduce
@@ -148,7 +151,7 @@ class Lookout:
             if message.kind is Kind.BYE:
                 self._tell(self._registry.bye(device.endpoint, sender))
                 self._follow()
-            elif device.is_camera:
+            elif device.is_camera and device.endpoint not in self._ignore:
                 self._ask(device, sender)
 
     def _ask(self, device: Device, sender: str) -> None:
@@ -176,7 +179,8 @@ class Lookout:
         macs = await asyncio.to_thread(neighbours.macs)
         now = time.time()
         own = [interface.address for interface in interfaces.every()]
-        events = self._registry.seen(devices, now, macs, own)
+        others = [device for device in devices if device.endpoint not in self._ignore]
+        events = self._registry.seen(others, now, macs, own)
         if whole:
             self._searched_at = now
             events += self._registry.expire(now)

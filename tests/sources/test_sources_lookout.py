@@ -258,6 +258,19 @@ def test_camera_that_has_just_started_is_tried_at_once():
     play(scenario)
 
 
+def test_gateway_does_not_find_itself():
+    async def scenario(scene):
+        scene.lookout._ignore = frozenset({"urn:uuid:us"})
+        scene.answers = [device("10.0.0.1", "urn:uuid:us"), device("10.0.0.9", "urn:uuid:new")]
+        scene.hello(device("10.0.0.1", "urn:uuid:us"), "10.0.0.1")
+        await scene.lookout.search()
+        await scene.settle()
+        assert [one.entry.device.endpoint for one in scene.lookout.sightings()] == ["urn:uuid:new"]
+        assert len(scene.asked) == 1
+
+    play(scenario)
+
+
 def test_only_one_search_runs_at_a_time():
     async def scenario(scene):
         gate = asyncio.Event()
