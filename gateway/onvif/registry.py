@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.onvif.gathering import order, same_device
@@ -15,6 +15,10 @@ GONE_AFTER_S = 190.0
 FORGET_AFTER_S = 7 * 86400.0
 MAX_ENTRIES = 1024
 """Bounds what somebody can fill the memory with by inventing endpoint references."""
+
+
+_Key = tuple[str, str]
+"""Endpoint reference and service."""
 
 
 class Change(enum.Enum):
@@ -53,7 +57,7 @@ class Registry:
     def __init__(self, gone_after_s: float = GONE_AFTER_S, forget_after_s: float = FORGET_AFTER_S) -> None:
         self._gone_after_s = gone_after_s
         self._forget_after_s = forget_after_s
-        self._entries: dict[tuple[str, str], Entry] = {}
+        self._entries: dict[_Key, Entry] = {}
 
     def entries(self) -> tuple[Entry, ...]:
         """All that is known, by address."""
@@ -86,13 +90,18 @@ class Registry:
         `own` are this machine's addresses: see `gathering`.
         """
         devices, here = tuple(devices), frozenset(own)
-        present = {key: at for at in devices for key in self._entries if same_device(self._entries[key].device, at, here)}
-        away = [key for key in self._entries if key not in present]
+        same_endpoint: dict[str, list[_Key]] = {}
+        for key in self._entries:
+            same_endpoint.setdefault(key[0], []).append(key)
+        stayed = [
+            [key for key in same_endpoint.get(device.endpoint, ()) if same_device(self._entries[key].device, device, here)]
+            for device in devices
+        ]
+        away = _Away(self._entries, {key for keys in stayed for key in keys})
         times = Counter(device.endpoint for device in devices)
         events = []
-        for device in devices:
+        for device, same in zip(devices, stayed, strict=True):
             mac = device.mac or (macs or {}).get(device.host, "")
-            same = [key for key, at in present.items() if at is device]
             known = self._take(same[:1]) or self._mover(device, mac, away, unique=times[device.endpoint] == 1)
             if same:
                 self._left_behind(device, mac, away)
@@ -127,31 +136,29 @@ class Registry:
             return Event(Change.MOVED, entry)
         return Event(Change.BACK, entry) if known.gone else None
 
-    def _mover(self, device: Device, mac: str, away: list[tuple[str, str]], *, unique: bool) -> Entry | None:
+    def _mover(self, device: Device, mac: str, away: _Away, *, unique: bool) -> Entry | None:
         """Take out the entry that did not answer in this round and is this device; None if there is none, or no certainty."""
-        left = [key for key in away if key in self._entries]
         known = self._entries
+        endpoint = [key for key in away.by_endpoint.get(device.endpoint, ()) if key in known]
+        hardware = [key for key in away.by_mac.get(mac, ()) if key in known] if mac else []
+        service = [key for key in away.by_service.get(device.service, ()) if key in known] if device.service else []
         return (
             # What several have at the same time, or what the hardware address contradicts, proves nothing.
-            self._take([key for key in left if unique and key[0] == device.endpoint and not _differ(mac, known[key].mac)])
+            self._take([key for key in endpoint if unique and not _differ(mac, known[key].mac)])
             # Moved and started anew: some firmware makes up another endpoint reference at every start.
-            or self._take([key for key in left if mac and mac == known[key].mac and _alike(device, known[key].device)])
+            or self._take([key for key in hardware if _alike(device, known[key].device)])
             # Started anew where it was.
-            or self._take([key for key in left if self._reborn(device, mac, known[key])])
+            or self._take([key for key in service if _alike(device, known[key].device) and not _differ(mac, known[key].mac)])
         )
 
-    def _left_behind(self, device: Device, mac: str, away: list[tuple[str, str]]) -> None:
+    def _left_behind(self, device: Device, mac: str, away: _Away) -> None:
         """Drop the entry of its former place, if it answered at both while it moved."""
-        for key in away:
-            if mac and key[0] == device.endpoint and key in self._entries and self._entries[key].mac == mac:
-                del self._entries[key]
+        for key in away.by_mac.get(mac, ()) if mac else ():
+            if key[0] == device.endpoint:
+                self._entries.pop(key, None)
 
-    def _take(self, keys: list[tuple[str, str]]) -> Entry | None:
-        return self._entries.pop(keys[0]) if len(keys) == 1 else None
-
-    def _reborn(self, device: Device, mac: str, entry: Entry) -> bool:
-        old = entry.device
-        return bool(old.service) and old.service == device.service and _alike(device, old) and not _differ(mac, entry.mac)
+    def _take(self, keys: list[_Key]) -> Entry | None:
+        return self._entries.pop(keys[0], None) if len(keys) == 1 else None
 
     def _put(self, entry: Entry) -> None:
         self._entries[entry.device.endpoint, entry.device.service] = entry
@@ -179,6 +186,20 @@ class Registry:
         if keep:
             self._put(entry)
         return Event(Change.GONE, entry)
+
+
+class _Away:
+    """Who did not answer in a round, to be looked up: comparing everybody with everybody is work that a liar could make."""
+
+    def __init__(self, entries: Mapping[_Key, Entry], present: Collection[_Key]) -> None:
+        self.by_endpoint: dict[str, list[_Key]] = {}
+        self.by_mac: dict[str, list[_Key]] = {}
+        self.by_service: dict[str, list[_Key]] = {}
+        for key, entry in entries.items():
+            if key not in present:
+                self.by_endpoint.setdefault(key[0], []).append(key)
+                self.by_mac.setdefault(entry.mac, []).append(key)
+                self.by_service.setdefault(key[1], []).append(key)
 
 
 def _differ(one: str, other: str) -> bool:

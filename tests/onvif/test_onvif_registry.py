@@ -83,8 +83,9 @@ def test_forgotten_after_long_absence():
 
 def test_invented_devices_do_not_fill_the_memory():
     registry = Registry()
-    for number in range(MAX_ENTRIES + 10):
-        registry.seen([device(f"urn:uuid:{number}", f"10.{number >> 8}.{number & 255}.1")], float(number))
+    for number in range(0, MAX_ENTRIES + 10, 47):
+        some = [device(f"urn:uuid:{one}", f"10.{one >> 8}.{one & 255}.1") for one in range(number, number + 47)]
+        registry.seen(some, float(number))
     assert len(registry.entries()) == MAX_ENTRIES
     assert registry.get("urn:uuid:0") is None
 
