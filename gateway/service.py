@@ -19,6 +19,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gateway import __version__, views
 from gateway.config.diff import diff
 from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice
+from gateway.device.device import CameraDevice
+from gateway.device.devices import Devices
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
@@ -85,6 +87,7 @@ class Service:
         self._where.configure(config.cameras)
         self._finder = OnvifFinder(self._where)
         self._lookout = Lookout(self, self._where)
+        self._devices = Devices(self._finder.client, self._loop)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
@@ -166,6 +169,7 @@ class Service:
         self._lookout.stop()
         self._finder.close()
         deadline = time.monotonic() + STOP_READERS_S
+        parting = self._devices.stop()
         for source in self._cameras.values():
             self._stuck += source.stop()
         closing = (self._hls.close(), self._rtmp.stop(), self._pushes.stop(), self._http.stop())
@@ -175,6 +179,9 @@ class Service:
                 log.error("stopping: %s", result, exc_info=result)
         try:
             while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            # These end with the process if they must: what they hold of a camera ends by itself, too.
+            while any(thread.is_alive() for thread in parting) and time.monotonic() < deadline:
                 await asyncio.sleep(0.02)
         finally:
             self._bridge.close()
@@ -277,6 +284,10 @@ class Service:
         self._where.book.save()
         return known
 
+    def device(self, camera_id: str) -> CameraDevice | None:
+        """See `GatewayPort.device`."""
+        return self._devices.get(camera_id)
+
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
         problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
@@ -285,9 +296,15 @@ class Service:
     # --- inside -----------------------------------------------------------------------------------------------------------
 
     def _view(self, source: CameraSource) -> CameraView:
-        pushes = self._pushes.status(source.camera.id)
-        found_at = self._where.elsewhere(source.camera)
-        return views.camera_view(source, self._listen.rtmp, rtmps=self._listen.rtmps, pushes=pushes, found_at=found_at)
+        camera_id = source.camera.id
+        return views.camera_view(
+            source,
+            self._listen.rtmp,
+            rtmps=self._listen.rtmps,
+            pushes=self._pushes.status(camera_id),
+            device=self._devices.get(camera_id),
+            found_at=self._where.elsewhere(source.camera),
+        )
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -307,6 +324,7 @@ class Service:
         camera = with_login(camera, self._config.discovery.credentials)
         source = CameraSource(camera, self._config.rtsp, self._finder, self._loop)
         self._cameras[camera.id] = source
+        self._devices.add(source)
         for stream in source.streams:
             self._streams[stream.id] = stream
             self._hls.attach(stream)
@@ -328,6 +346,7 @@ class Service:
     def _remove(self, camera_id: str) -> None:
         source = self._cameras.pop(camera_id)
         self._pushes.set(camera_id, ())
+        self._devices.remove(camera_id)
         self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
         for stream in source.streams:
             self._streams.pop(stream.id, None)
@@ -348,6 +367,7 @@ class Service:
     def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
+            self._devices.observe(source)
 
     # --- lookout.Owner ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from gateway.config.model import Camera, HostPort
+from gateway.device.device import CameraDevice
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.redact import redact
@@ -14,7 +15,7 @@ from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.lookout import Sighting
 from gateway.sources.publish import PublishSource
 from gateway.sources.whereabouts import Whereabouts
-from gateway.web.ports import CameraView, DiscoveredView, Presence, PushView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, Presence, PushView, StreamView
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
@@ -26,6 +27,7 @@ def camera_view(
     *,
     rtmps: HostPort | None = None,
     pushes: Sequence[PushStatus] = (),
+    device: CameraDevice | None = None,
     found_at: str = "",
 ) -> CameraView:
     """One camera with its streams; `found_at` is the address where it is instead of the configured one."""
@@ -52,6 +54,18 @@ def camera_view(
         found_at=found_at,
         picture_at=main.last_keyframe_at or None if main is not None else None,
         pushes=tuple(push_view(one) for one in pushes),
+        ptz=device is not None and device.can_steer,
+        events=events_view(device) if device is not None else None,
+    )
+
+
+def events_view(device: CameraDevice) -> EventsView:
+    """What a camera reports."""
+    return EventsView(
+        listening=device.listening,
+        trouble=device.event_trouble,
+        active=tuple(EventView(one.kind.value, True, one.since, one.source) for one in device.log.active),
+        last=tuple(EventView(event.kind.value, event.on, event.at, event.source) for event in device.log.last),
     )
 
 

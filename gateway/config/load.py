@@ -192,6 +192,7 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         audio=entry.audio,
         profile=entry.profile,
         sub_profile=entry.sub_profile,
+        events=entry.events,
         publish=Publish(entry.publish.key) if entry.publish else None,
         push=tuple(push.push() for push in entry.push),
     )

@@ -179,6 +179,8 @@ class Camera:
     profile: str | None = None
     """ONVIF profile token of the main stream; None: the best one."""
     sub_profile: str | None = None
+    events: bool = True
+    """Listen to what a camera given by `address` reports."""
     publish: Publish | None = None
     push: tuple[Push, ...] = ()
 

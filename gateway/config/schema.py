@@ -378,6 +378,7 @@ class CameraEntry(Section):
     audio: Flag = True
     profile: Label | None = None
     sub_profile: Label | None = None
+    events: Flag = True
     publish: PublishSection | None = None
     push: Annotated[tuple[PushEntry, ...], BeforeValidator(_null_is_no_list)] = ()
 

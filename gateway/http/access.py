@@ -49,6 +49,8 @@ class Right(enum.Enum):
     """What a route asks for."""
 
     VIEW = "view"
+    OPERATE = "operate"
+    """Steer cameras."""
     ADMIN = "admin"
 
 

@@ -38,7 +38,7 @@ AUDIO_WAIT_S = 0.04
 """The distance of two pictures at 25 fps. Players buffer more than that, nobody hears it."""
 MERGE_FROM_VIEWERS = 50
 """From so many players on, a picture goes at once only if something has waited `MERGE_YOUNG_S` for it; else it waits too."""
-MERGE_YOUNG_S = 0.015
+MERGE_YOUNG_S = 0.0165
 MERGE_S = 0.05
 """Nothing waits longer. Both were chosen by measurement, see `design/rtmp-fanout.md`."""
 CACHE_BYTES = 12 * 1024 * 1024
@@ -173,7 +173,8 @@ class Relay:
             self._video.append(data)
             if frame.seconds - self._cached_since > CACHE_S:
                 self._clear_cache()
-            if not merging or now - self._waits_since >= MERGE_YOUNG_S:
+            alone = frame.duration >= MERGE_S * frame.config.clock_rate
+            if not merging or alone or now - self._waits_since >= MERGE_YOUNG_S:
                 self._flush()
                 return
         if self._timer is None:

@@ -63,6 +63,8 @@ class MediaProfile:
     path: str
     video: VideoSpec
     audio: Codec | None
+    ptz: str = ""
+    """Attributes and content of its PTZ configuration (`ptz_face.configuration`); empty for a fixed camera."""
 
 
 def profile1(profile: MediaProfile, full: VideoSpec, tag: str) -> str:
@@ -75,9 +77,11 @@ def profile1(profile: MediaProfile, full: VideoSpec, tag: str) -> str:
     if profile.audio is not None:
         audio = f"<tt:AudioSourceConfiguration {_audio_source()}</tt:AudioSourceConfiguration>"
         encoders += f"<tt:AudioEncoderConfiguration {_audio_encoder1(profile)}</tt:AudioEncoderConfiguration>"
+    ptz = f"<tt:PTZConfiguration {profile.ptz}</tt:PTZConfiguration>" if profile.ptz else ""
     return (
         f'<trt:{tag} token="{profile.token}" fixed="true"><tt:Name>{escape(profile.name)}</tt:Name>'
-        f"<tt:VideoSourceConfiguration {_video_source(full)}</tt:VideoSourceConfiguration>{audio}{encoders}</trt:{tag}>"
+        f"<tt:VideoSourceConfiguration {_video_source(full)}</tt:VideoSourceConfiguration>{audio}{encoders}{ptz}"
+        f"</trt:{tag}>"
     )
 
 
@@ -106,6 +110,8 @@ def profile2(profile: MediaProfile, full: VideoSpec, wanted: frozenset[str]) -> 
         parts.append(video_encoder2(profile, "tr2:VideoEncoder"))
     if wanted & {"All", "AudioEncoder"} and profile.audio is not None:
         parts.append(f"<tr2:AudioEncoder {_audio_encoder2(profile)}</tr2:AudioEncoder>")
+    if wanted & {"All", "PTZ"} and profile.ptz:
+        parts.append(f"<tr2:PTZ {profile.ptz}</tr2:PTZ>")
     configurations = f"<tr2:Configurations>{''.join(parts)}</tr2:Configurations>" if parts else ""
     return (
         f'<tr2:Profiles token="{profile.token}" fixed="true"><tr2:Name>{escape(profile.name)}</tr2:Name>'

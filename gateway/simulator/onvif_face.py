@@ -11,7 +11,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
@@ -20,7 +20,8 @@ from gateway.media.track import Codec
 from gateway.rtsp.auth import Gatekeeper, RefuseAll, Verdict
 from gateway.simulator import onvif_documents as documents
 from gateway.simulator.onvif_documents import DeviceIdentity, MediaProfile
-from gateway.simulator.soap import TDS, TR2, TRT, Call, SoapFault, TokenJudge, envelope, fault, parse_call
+from gateway.simulator.onvif_extension import Extension
+from gateway.simulator.soap import TDS, TEV, TPTZ, TR2, TRT, Call, SoapFault, TokenJudge, envelope, fault, parse_call
 from gateway.simulator.video_codec import VideoSpec
 
 DEVICE_PATH = "/onvif/device_service"
@@ -41,8 +42,6 @@ _PRE_AUTH = frozenset(
         "GetEndpointReference",
     )
 ) | {(TRT, "GetServiceCapabilities"), (TR2, "GetServiceCapabilities")}
-
-_PREFIXES = {TDS: "tds", TRT: "trt", TR2: "tr2"}
 
 
 def identity_of(name: str) -> DeviceIdentity:
@@ -117,6 +116,7 @@ class OnvifFace:
         rtsp_port: Callable[[], int],
         synchronise: Callable[[str], None],
         clock: Callable[[], float] = time.time,
+        extensions: Sequence[Extension] = (),
     ) -> None:
         """`synchronise(profile token)` makes a keyframe; `clock` is the camera's own (Unix seconds), right or wrong."""
         self._identity = identity
@@ -149,6 +149,9 @@ class OnvifFace:
             (TR2, "GetSnapshotUri"): self._snapshot_uri2,
             (TR2, "SetSynchronizationPoint"): self._synchronization_point,
         }
+        self._further = {namespace: path for one in extensions for namespace, path in one.services.items()}
+        for one in extensions:
+            self._operations.update(one.operations)
 
     def handle(self, request: OnvifRequest) -> OnvifAnswer:
         """Answer one request; never raises, whatever the bytes are."""
@@ -160,8 +163,8 @@ class OnvifFace:
             content = self._operations.get((call.namespace, call.operation), _not_supported)(call, request)
         except SoapFault as error:
             return OnvifAnswer(error.status, fault(error))
-        tag = f"{_PREFIXES[call.namespace]}:{call.operation}Response"
-        return OnvifAnswer(200, envelope(f"<{tag}>{content}</{tag}>"))
+        tag = f"r:{call.operation}Response"
+        return OnvifAnswer(200, envelope(f'<{tag} xmlns:r="{call.namespace}">{content}</{tag}>'))
 
     # Device
 
@@ -189,14 +192,31 @@ class OnvifFace:
 
     def _capabilities(self, _call: Call, request: OnvifRequest) -> str:
         return (
-            f"<tds:Capabilities><tt:Device><tt:XAddr>{_url(request, DEVICE_PATH)}</tt:XAddr></tt:Device>"
+            f"<tds:Capabilities><tt:Device><tt:XAddr>{_url(request, DEVICE_PATH)}</tt:XAddr></tt:Device>{self._events(request)}"
             f"<tt:Media><tt:XAddr>{_url(request, MEDIA_PATH)}</tt:XAddr><tt:StreamingCapabilities>"
             "<tt:RTPMulticast>false</tt:RTPMulticast><tt:RTP_TCP>true</tt:RTP_TCP>"
-            "<tt:RTP_RTSP_TCP>true</tt:RTP_RTSP_TCP></tt:StreamingCapabilities></tt:Media></tds:Capabilities>"
+            f"<tt:RTP_RTSP_TCP>true</tt:RTP_RTSP_TCP></tt:StreamingCapabilities></tt:Media>{self._ptz(request)}"
+            "</tds:Capabilities>"
+        )
+
+    def _ptz(self, request: OnvifRequest) -> str:
+        path = self._further.get(TPTZ)
+        return f"<tt:PTZ><tt:XAddr>{_url(request, path)}</tt:XAddr></tt:PTZ>" if path else ""
+
+    def _events(self, request: OnvifRequest) -> str:
+        path = self._further.get(TEV)
+        return (
+            f"<tt:Events><tt:XAddr>{_url(request, path)}</tt:XAddr><tt:WSSubscriptionPolicySupport>false"
+            "</tt:WSSubscriptionPolicySupport><tt:WSPullPointSupport>true</tt:WSPullPointSupport>"
+            "<tt:WSPausableSubscriptionManagerInterfaceSupport>false</tt:WSPausableSubscriptionManagerInterfaceSupport>"
+            "</tt:Events>"
+            if path
+            else ""
         )
 
     def _services(self, _call: Call, request: OnvifRequest) -> str:
-        services = ((TDS, DEVICE_PATH, 2), (TRT, MEDIA_PATH, 2), (TR2, MEDIA2_PATH, 2))
+        further = ((namespace, path, 2) for namespace, path in self._further.items())
+        services = ((TDS, DEVICE_PATH, 2), (TRT, MEDIA_PATH, 2), (TR2, MEDIA2_PATH, 2), *further)
         return "".join(
             f"<tds:Service><tds:Namespace>{namespace}</tds:Namespace><tds:XAddr>{_url(request, path)}</tds:XAddr>"
             f"<tds:Version><tt:Major>{major}</tt:Major><tt:Minor>40</tt:Minor></tds:Version></tds:Service>"

@@ -34,6 +34,8 @@ TT = "http://www.onvif.org/ver10/schema"
 TDS = "http://www.onvif.org/ver10/device/wsdl"
 TRT = "http://www.onvif.org/ver10/media/wsdl"
 TR2 = "http://www.onvif.org/ver20/media/wsdl"
+TPTZ = "http://www.onvif.org/ver20/ptz/wsdl"
+TEV = "http://www.onvif.org/ver10/events/wsdl"
 
 Element: TypeAlias = Any
 """An XML element: lxml ships no types."""

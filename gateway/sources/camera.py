@@ -150,6 +150,8 @@ class CameraSource:
     def __init__(self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop) -> None:
         """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
+        self.account = Account()
+        """What is known of its login, for everything that logs in to it."""
         self._disabled = _disabled(camera)
         self.account = Account()
         """What is known of its login, for everything that logs in to it."""

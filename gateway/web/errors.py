@@ -21,7 +21,9 @@ CODES = {
     405: "method-not-allowed",
     413: "too-large",
     429: "too-many-attempts",
+    415: "unsupported-media-type",
     500: "internal",
+    502: "protocol",
     503: "busy",
 }
 

@@ -10,6 +10,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.device.device import CameraDevice
 from gateway.media.state import Status
 
 
@@ -65,6 +66,33 @@ class PushView:
 
 
 @dataclass(frozen=True, slots=True)
+class EventView:
+    """Something a camera reported."""
+
+    kind: str
+    """`motion`, `tamper`, `digital-input`, ...: `gateway.onvif.events.Kind`."""
+    on: bool | None
+    """Began or ended; None: happened, and has no end."""
+    at: float
+    """Unix seconds."""
+    source: str
+    """Which sensor, input or rule; empty if there is one only."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsView:
+    """What a camera reports."""
+
+    listening: bool
+    trouble: str
+    """Why not, if it should; free of credentials."""
+    active: tuple[EventView, ...]
+    """What goes on now, the oldest first; `at` is since when."""
+    last: tuple[EventView, ...]
+    """The newest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraView:
     """One camera. `urls` are paths or templates with `{host}`."""
 
@@ -83,6 +111,10 @@ class CameraView:
     found_at: str = ""
     """The address where discovery found it, while that is not the configured one."""
     pushes: tuple[PushView, ...] = ()
+    ptz: bool = False
+    """It can be steered."""
+    events: EventsView | None = None
+    """None for a camera that is not asked over ONVIF."""
 
 
 class Presence(enum.Enum):
@@ -148,6 +180,12 @@ class GatewayPort(Protocol):
 
     def forget_identity(self, camera_id: str) -> bool:
         """A camera was replaced: whatever is at its configured address from now on is the camera. False without such a one."""
+
+    def device(self, camera_id: str) -> CameraDevice | None:
+        """The camera as a device that can be steered and asked; None for one that is not given by its ONVIF address.
+
+        Its own methods say which of them block.
+        """
 
     def readiness(self) -> Readiness:
         """Whether the gateway serves as configured."""

@@ -195,6 +195,15 @@ def test_in_a_crowd_a_picture_goes_at_once_if_something_has_waited_for_it(bench,
     assert b.timers.due == []
 
 
+def test_in_a_crowd_a_picture_does_not_wait_for_one_that_comes_much_later(bench, media, monkeypatch):
+    monkeypatch.setattr(relay, "MERGE_FROM_VIEWERS", 1)
+    b = bench(media(Codec.H264, None, fps=10, gop=10))
+    b.camera.push(0.1)
+    wire = b.join()
+    b.camera.push(0.4)
+    assert [message.timestamp for message in wire.messages(chunk.VIDEO)[1:]] == [0, 100, 200, 300]
+
+
 def test_audio_only_stream_starts_with_its_header(bench, media):
     b = bench(media(None, Codec.AAC))
     b.camera.push(0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -66,6 +67,7 @@ class FakeGateway:
         self.failure: Exception | None = None
         self.forgotten: list[str] = []
         self.ready = Readiness(True, ())
+        self.devices: dict[str, Any] = {}
 
     def cameras(self) -> tuple[CameraView, ...]:
         if self.failure is not None:
@@ -86,6 +88,9 @@ class FakeGateway:
     def forget_identity(self, camera_id: str) -> bool:
         self.forgotten.append(camera_id)
         return self.camera(camera_id) is not None
+
+    def device(self, camera_id: str) -> Any:
+        return self.devices.get(camera_id)
 
     def readiness(self) -> Readiness:
         return self.ready
