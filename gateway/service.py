@@ -18,7 +18,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import __version__, views
 from gateway.config.diff import diff
-from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice
+from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, UnannouncedPicture
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.hls.server import HlsService, HlsSettings
@@ -38,8 +38,9 @@ from gateway.media.frame import Frame
 from gateway.media.state import State
 from gateway.media.stream import Stream
 from gateway.memory import give_back
+from gateway.rights import StreamRights
 from gateway.rtmp.pushes import Pushes
-from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.rtmp.server import RtmpServer
 from gateway.rtmp.tls import ServerTls
 from gateway.sources import address_book
 from gateway.sources.account import with_login
@@ -99,8 +100,9 @@ class Service:
         self._live = LiveService(self._streams.get, self._may_view)
         self._rtmp = RtmpServer(
             self._streams.get,
-            self._authorise_rtmp,
+            StreamRights(access, self._publish_point).check,
             publish=self._publish_point,
+            policy=self._unannounced_picture,
             silent_audio=config.rtmp.silent_audio,
         )
         self._pushes = Pushes()
@@ -170,6 +172,7 @@ class Service:
         self._finder.close()
         deadline = time.monotonic() + STOP_READERS_S
         parting = self._devices.stop()
+        self._rtmp.hang_up()
         for source in self._cameras.values():
             self._stuck += source.stop()
         closing = (self._hls.close(), self._rtmp.stop(), self._pushes.stop(), self._http.stop())
@@ -357,12 +360,13 @@ class Service:
     async def _may_view(self, request: Request) -> bool:
         return (await self._access.check_request(request, Right.VIEW)).allowed
 
-    async def _authorise_rtmp(self, asked: Credentials) -> bool:
-        return await self._access.check_params(asked.client, asked.params)
-
     def _publish_point(self, camera_id: str) -> PublishSource | None:
         source = self._cameras.get(camera_id)
         return next((one for one in source.sources if isinstance(one, PublishSource)), None) if source is not None else None
+
+    def _unannounced_picture(self, stream_id: str) -> UnannouncedPicture:
+        source = self._cameras.get(stream_id.removesuffix(".sub"))
+        return (source.camera.h265 if source is not None else None) or self._config.rtmp.h265
 
     def _tick(self) -> None:
         for source in self._cameras.values():

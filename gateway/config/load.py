@@ -74,7 +74,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         ),
         rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
-        rtmp=Rtmp(settings.rtmp.silent_audio),
+        rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
         auth=Auth(settings.auth.anonymous_viewing),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
         warnings=tuple(str(warning) for warning in _unread(path)),
@@ -190,10 +190,11 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         transport=entry.transport,
         sub_policy=entry.sub_policy,
         audio=entry.audio,
+        h265=entry.h265,
         profile=entry.profile,
         sub_profile=entry.sub_profile,
         events=entry.events,
-        publish=Publish(entry.publish.key) if entry.publish else None,
+        publish=Publish(entry.publish.key, entry.publish.second) if entry.publish else None,
         push=tuple(push.push() for push in entry.push),
     )
 

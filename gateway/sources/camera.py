@@ -159,7 +159,7 @@ class CameraSource:
         main, sub = locations(camera, self._shared)
         sources: list[StreamSource | PublishSource] = []
         if camera.publish is not None:
-            sources.append(PublishSource(camera.id, camera.publish.key))
+            sources.append(PublishSource(camera.id, camera.publish.key, second=camera.publish.second, audio=camera.audio))
         elif main is not None:
             settings, account = pull_settings(camera, defaults), self.account
             sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
