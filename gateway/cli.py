@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     takes_json(check)
     find = command("discover", _discover, "look for ONVIF cameras on the local networks")
     find.add_argument("--timeout", type=float, default=2.5, help="seconds to wait for answers (default: %(default)s)")
+    find.add_argument(
+        "--subnet",
+        action="append",
+        default=[],
+        metavar="NET",
+        help="ask every address of a subnet one by one, e.g. 192.168.1.0/24 (may be given several times)",
+    )
     takes_json(find)
     probe = command("probe", _probe, "ask a camera what it is, watch its streams, and say what could be set better")
     probe.add_argument("camera", help="id of a camera in config.yaml, or an address")
@@ -143,8 +150,31 @@ def _discover(arguments: argparse.Namespace) -> int:
     from gateway.onvif import report
     from gateway.onvif.discovery import discover
 
+    if arguments.subnet:
+        return _sweep(arguments)
     devices = asyncio.run(discover(arguments.timeout))
     print(report.as_json(devices) if arguments.json else report.table(devices))
+    return OK
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from gateway.onvif import report
+    from gateway.onvif.sweep import bar, hosts_of, sweep
+
+    try:
+        hosts = tuple(dict.fromkeys(host for subnet in arguments.subnet for host in hosts_of(subnet)))
+    except ValueError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        return WRONG_INPUT
+
+    def progress(done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{bar(done, total)}", end="", file=sys.stderr, flush=True)
+
+    found = asyncio.run(sweep(hosts, timeout_s=arguments.timeout, progress=progress))
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    print(report.as_json(found.devices, found.told) if arguments.json else report.table(found.devices, found.told))
     return OK
 
 
@@ -167,14 +197,18 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 def _snapshot(arguments: argparse.Namespace) -> int:
     from gateway.media.snapshot import SnapshotError, jpeg
-    from gateway.sources.resolver import onvif_resolver
+    from gateway.sources.address_book import FILE_NAME, AddressBook
+    from gateway.sources.resolver import OnvifFinder
     from gateway.sources.single import first_keyframe
+    from gateway.sources.whereabouts import Whereabouts
 
     camera, config = _find(arguments)
     if camera is None or config is None:
         raise GatewayError(f"{arguments.config} has no camera {arguments.camera}")
     try:
-        picture = jpeg(first_keyframe(camera, config.rtsp, onvif_resolver()))
+        # read only: what the running gateway knows of the camera, so that it is asked where it is, and nobody else is
+        finder = OnvifFinder(Whereabouts(AddressBook(config.data_dir / FILE_NAME)))
+        picture = jpeg(first_keyframe(camera, config.rtsp, finder))
     except SnapshotError as error:
         raise GatewayError(f"{camera.id}: {error}") from None
     output = arguments.output or Path(f"{camera.id}.jpg")

@@ -8,6 +8,7 @@
         ├── Unreachable        no TCP connection (refused, no route, unknown name)    back-off
         ├── TimedOut           connected, but the camera did not answer in time       back-off
         ├── WrongCredentials   the camera refused user name or password               slow
+        ├── OtherDevice        another device is where the camera was                 back-off
         ├── NoSuchPath         the camera answered, the stream path does not exist    back-off
         │   └── NoSecondStream the camera has one profile only                        slow
         ├── SessionLimit       the camera serves as many clients as it can            back-off
@@ -74,6 +75,10 @@ class TimedOut(SourceError):
 class WrongCredentials(SourceError):
     code = "wrong-credentials"
     retry = Retry.SLOW
+
+
+class OtherDevice(SourceError):
+    code = "other-device"
 
 
 class NoSuchPath(SourceError):

@@ -27,6 +27,7 @@ from gateway.http.certificates import Certificates
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
+from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.wsgi_bridge import WsgiBridge
@@ -37,18 +38,19 @@ from gateway.media.frame import Frame
 from gateway.media.state import State
 from gateway.media.stream import Stream
 from gateway.memory import give_back
-from gateway.onvif.discovery import discover
-from gateway.onvif.registry import Change, Entry, Registry
-from gateway.onvif.wsdiscovery import Device
 from gateway.rights import StreamRights
 from gateway.rtmp.pushes import Pushes
 from gateway.rtmp.server import RtmpServer
 from gateway.rtmp.tls import ServerTls
+from gateway.sources import address_book
 from gateway.sources.account import with_login
+from gateway.sources.address_book import AddressBook
 from gateway.sources.camera import CameraSource
-from gateway.sources.identity import pairs
+from gateway.sources.lookout import TICK_S as LOOK_S
+from gateway.sources.lookout import Lookout
 from gateway.sources.publish import PublishSource
-from gateway.sources.resolver import onvif_resolver
+from gateway.sources.resolver import OnvifFinder
+from gateway.sources.whereabouts import Move, Standing, Whereabouts
 from gateway.web.app import create_app
 from gateway.web.ports import CameraView, DiscoveredView, Readiness, WallView
 
@@ -82,11 +84,11 @@ class Service:
         self._listen = config.listen
         self._cameras: dict[str, CameraSource] = {}
         self._streams: dict[str, Stream] = {}
-        self._registry = Registry()
-        self._here: tuple[Entry, ...] = ()
-        """What the last discovery rounds found. Replaced as a whole, because reader threads look into it."""
-        self._resolve = onvif_resolver(self._known_xaddrs)
-        self._devices = Devices(self._known_xaddrs, self._loop)
+        self._where = Whereabouts(AddressBook(config.data_dir / address_book.FILE_NAME, write_atomically))
+        self._where.configure(config.cameras)
+        self._finder = OnvifFinder(self._where)
+        self._lookout = Lookout(self, self._where)
+        self._devices = Devices(self._finder.client, self._loop)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
@@ -148,8 +150,9 @@ class Service:
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         if self._config.discovery.enabled:
-            self._scheduler.add_job(self._discover, "interval", seconds=self._config.discovery.interval_s, **_JOB)
-            self._scheduler.add_job(self._discover)
+            self._scheduler.add_job(self._lookout.search_soon, "interval", seconds=self._config.discovery.interval_s, **_JOB)
+            self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, **_JOB)
+            self._scheduler.add_job(self._lookout.search_soon)
         self._scheduler.start()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -165,6 +168,8 @@ class Service:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        self._lookout.stop()
+        self._finder.close()
         deadline = time.monotonic() + STOP_READERS_S
         parting = self._devices.stop()
         self._rtmp.hang_up()
@@ -205,6 +210,7 @@ class Service:
         """Go over to another configuration: cameras that did not change keep running."""
         change = diff(self._config, config)
         self._config = config
+        self._where.configure(config.cameras)
         for camera_id in (*change.removed, *change.changed):
             self._remove(camera_id)
         for camera in config.cameras:
@@ -271,10 +277,23 @@ class Service:
         """See `GatewayPort.discovered`."""
 
         def look() -> tuple[DiscoveredView, ...]:
-            names = self._camera_ids()
-            return tuple(views.discovered_view(entry, names.get(entry.device.endpoint)) for entry in self._here)
+            return tuple(views.discovered_view(one, self._where, self._config.cameras) for one in self._lookout.sightings())
 
         return self._on_loop(look)
+
+    def forget_identity(self, camera_id: str) -> bool:
+        """See `GatewayPort.forget_identity`."""
+
+        def forget() -> bool:
+            source = self._cameras.get(camera_id)
+            if source is not None:
+                self._where.forget(camera_id)
+                source.moved()
+            return source is not None
+
+        known = self._on_loop(forget)
+        self._where.book.save()
+        return known
 
     def device(self, camera_id: str) -> CameraDevice | None:
         """See `GatewayPort.device`."""
@@ -288,9 +307,15 @@ class Service:
     # --- inside -----------------------------------------------------------------------------------------------------------
 
     def _view(self, source: CameraSource) -> CameraView:
-        pushes = self._pushes.status(source.camera.id)
-        device = self._devices.get(source.camera.id)
-        return views.camera_view(source, self._listen.rtmp, rtmps=self._listen.rtmps, pushes=pushes, device=device)
+        camera_id = source.camera.id
+        return views.camera_view(
+            source,
+            self._listen.rtmp,
+            rtmps=self._listen.rtmps,
+            pushes=self._pushes.status(camera_id),
+            device=self._devices.get(camera_id),
+            found_at=self._where.elsewhere(source.camera),
+        )
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -308,7 +333,7 @@ class Service:
 
     def _add(self, camera: Camera) -> None:
         camera = with_login(camera, self._config.discovery.credentials)
-        source = CameraSource(camera, self._config.rtsp, self._resolve, self._loop)
+        source = CameraSource(camera, self._config.rtsp, self._finder, self._loop)
         self._cameras[camera.id] = source
         self._devices.add(source)
         for stream in source.streams:
@@ -356,27 +381,27 @@ class Service:
             source.tick()
             self._devices.observe(source)
 
-    async def _discover(self) -> None:
-        events = self._registry.seen(await discover(), time.time()) + self._registry.expire(time.time())
-        self._here = tuple(entry for entry in self._registry.entries() if not entry.gone)
-        names = self._camera_ids()
-        for event in events:
-            device = event.entry.device
-            log.info("discovery: %s %s (%s)", event.change.value, device.address, device.name or device.hardware or "unnamed")
-            source = self._cameras.get(names.get(device.endpoint, ""))
-            if source is not None and event.change is not Change.GONE and source.status.state is State.OFFLINE:
-                source.retry_now()
+    # --- lookout.Owner ------------------------------------------------------------------------------------------------------
 
-    def _pairs(self) -> list[tuple[Device, Camera]]:
-        return pairs((entry.device for entry in self._here), self._config.cameras)
+    def standing(self) -> list[Standing]:
+        """See `lookout.Owner`."""
+        return [
+            Standing(source.camera, source.status.state is State.LIVE)
+            for source in self._cameras.values()
+            if source.camera.enabled
+        ]
 
-    def _camera_ids(self) -> dict[str, str]:
-        """Endpoint of a device that is here to the id of the first camera that it is."""
-        return {device.endpoint: camera.id for device, camera in reversed(self._pairs())}
+    def moved(self, move: Move) -> None:
+        """See `lookout.Owner`."""
+        source = self._cameras.get(move.camera.id)
+        if source is not None:
+            source.moved()
 
-    def _known_xaddrs(self, camera: Camera) -> tuple[str, ...]:
-        """Called by reader threads: reads two references, each replaced as a whole."""
-        return next((device.xaddrs for device, other in self._pairs() if other.id == camera.id), ())
+    def seen(self, camera_id: str) -> None:
+        """See `lookout.Owner`."""
+        source = self._cameras.get(camera_id)
+        if source is not None and source.status.state is State.OFFLINE:
+            source.retry_now()
 
 
 def _address(listen: HostPort | None) -> tuple[str, int] | None:

@@ -5,16 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from gateway.config.model import HostPort, View
+from gateway.config.model import Camera, HostPort, View
 from gateway.device.device import CameraDevice
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
-from gateway.onvif.registry import Entry
 from gateway.redact import redact
 from gateway.rtmp.push import PushStatus
 from gateway.sources.camera import CameraSource, StreamSource
+from gateway.sources.lookout import Sighting
 from gateway.sources.publish import PublishSource
-from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView, WallView
+from gateway.sources.whereabouts import Whereabouts
+from gateway.web.ports import (
+    CameraView,
+    DiscoveredView,
+    EventsView,
+    EventView,
+    Presence,
+    PushView,
+    StreamView,
+    WallView,
+)
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
@@ -27,8 +37,9 @@ def camera_view(
     rtmps: HostPort | None = None,
     pushes: Sequence[PushStatus] = (),
     device: CameraDevice | None = None,
+    found_at: str = "",
 ) -> CameraView:
-    """One camera with its streams."""
+    """One camera with its streams; `found_at` is the address where it is instead of the configured one."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
     urls: dict[str, str] = {}
@@ -49,6 +60,7 @@ def camera_view(
         streams=streams,
         urls=urls,
         source=redact(camera.rtsp or camera.address or "publisher"),
+        found_at=found_at,
         picture_at=main.last_keyframe_at or None if main is not None else None,
         group=camera.group,
         pushes=tuple(push_view(one) for one in pushes),
@@ -114,9 +126,12 @@ def wall_view(view: View) -> WallView:
     return WallView(view.id, view.name, view.cameras, view.layout.value if view.layout is not None else None)
 
 
-def discovered_view(entry: Entry, camera_id: str | None) -> DiscoveredView:
+def discovered_view(sighting: Sighting, where: Whereabouts, cameras: Sequence[Camera]) -> DiscoveredView:
     """One device found on the network, and the configured camera that it is."""
+    entry, told = sighting.entry, sighting.introduction
     device = entry.device
+    camera = next((camera for camera in cameras if camera.id == sighting.camera_id), None)
+    known = where.book.get(camera) if camera is not None else None
     return DiscoveredView(
         endpoint=device.endpoint,
         address=device.address,
@@ -125,5 +140,19 @@ def discovered_view(entry: Entry, camera_id: str | None) -> DiscoveredView:
         hardware=device.hardware,
         first_seen=entry.first_seen,
         last_seen=entry.last_seen,
-        camera_id=camera_id,
+        camera_id=sighting.camera_id,
+        state=_presence(sighting, bool(known and known.found)),
+        manufacturer=(known.manufacturer if known else told.manufacturer if told else "") or device.manufacturer,
+        model=(known.model if known else told.model if told else "") or device.hardware,
+        mac=entry.mac,
+        previous_address=entry.previous_address,
+        needs_password=told.needs_password if told else None,
     )
+
+
+def _presence(sighting: Sighting, elsewhere: bool) -> Presence:
+    if sighting.entry.gone:
+        return Presence.GONE
+    if sighting.camera_id is None:
+        return Presence.NEW
+    return Presence.MOVED if elsewhere else Presence.KNOWN

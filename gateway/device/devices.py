@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
 
-from gateway.config.model import Camera
 from gateway.device.bus import EventBus
 from gateway.device.device import CameraDevice
-from gateway.device.link import Link
+from gateway.device.link import ClientOf, Link
 from gateway.media.state import State
 from gateway.sources.camera import CameraSource
 
 
 class Devices:
-    """The devices by camera id. `known_xaddrs` tells where discovery has seen a camera; it is called on worker threads."""
+    """The devices by camera id. `client_of` makes the clients; it is called on worker threads."""
 
-    def __init__(self, known_xaddrs: Callable[[Camera], Sequence[str]], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, client_of: ClientOf, loop: asyncio.AbstractEventLoop) -> None:
         self.bus = EventBus()
-        self._known_xaddrs = known_xaddrs
+        self._client_of = client_of
         self._loop = loop
         self._devices: dict[str, CameraDevice] = {}
         self._seen: dict[str, State] = {}
@@ -33,7 +31,7 @@ class Devices:
         """A camera was configured."""
         camera = source.camera
         if camera.address is not None and camera.enabled:
-            self._devices[camera.id] = CameraDevice(Link(camera, source.account, self._known_xaddrs), self.bus, self._loop)
+            self._devices[camera.id] = CameraDevice(Link(camera, source.account, self._client_of), self.bus, self._loop)
 
     def remove(self, camera_id: str) -> None:
         """A camera is configured no more, or otherwise."""

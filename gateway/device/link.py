@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Protocol
 
 from gateway.config.model import Camera
-from gateway.errors import Unreachable, WrongCredentials
+from gateway.errors import WrongCredentials
 from gateway.onvif.client import OnvifClient
-from gateway.onvif.soap import Credentials
-from gateway.onvif.transport import HttpTransport, Timeouts
+from gateway.onvif.transport import HttpTransport, Timeouts, Transport
 from gateway.sources.account import Account
 
 STEER_TIMEOUTS = Timeouts(connect_s=2.0, read_s=2.0, answer_s=3.0)
 """Who steers waits for it; a camera that takes longer is stopped late, and nobody wants to steer it."""
+
+
+class ClientOf(Protocol):
+    """Makes a client that goes where the camera is now and gives its password to nobody else. Raises Unreachable."""
+
+    def __call__(self, camera: Camera, *, transport: Transport, deadline_s: float | None) -> OnvifClient: ...
 
 
 class Connection:
@@ -44,12 +49,12 @@ class Connection:
 
 
 class Link:
-    """The way to one camera. `camera` has the login to be used; `known_xaddrs` is called on worker threads."""
+    """The way to one camera. `camera` has the login to be used; `client_of` is called on worker threads."""
 
-    def __init__(self, camera: Camera, account: Account, known_xaddrs: Callable[[Camera], Sequence[str]]) -> None:
+    def __init__(self, camera: Camera, account: Account, client_of: ClientOf) -> None:
         self.camera = camera
         self._account = account
-        self._known_xaddrs = known_xaddrs
+        self._client_of = client_of
         self._lock = threading.Lock()
         self._opened: weakref.WeakSet[Connection] = weakref.WeakSet()
 
@@ -58,16 +63,8 @@ class Link:
         camera = self.camera
         who = f"{camera.id} onvif"
         self._account.admit(who)
-        credentials = None
-        if camera.username is not None:
-            credentials = Credentials(camera.username, camera.password.reveal() if camera.password is not None else "")
         transport = HttpTransport(camera.address or "", timeouts)
-        try:
-            client = OnvifClient(
-                camera.address or "", credentials, known_xaddrs=self._known_xaddrs(camera), transport=transport
-            )
-        except ValueError as error:
-            raise Unreachable(str(error)) from None
+        client = self._client_of(camera, transport=transport, deadline_s=None)
         try:
             client.profiles()
         except WrongCredentials as error:

@@ -17,6 +17,7 @@ from gateway.redact import redact
 from gateway.sources.account import Account
 from gateway.sources.camera import pull_settings
 from gateway.sources.measure import Measured, measure
+from gateway.sources.resolver import OnvifFinder
 
 Measure = Callable[..., Measured | None]
 
@@ -70,7 +71,7 @@ def _streams_of(camera: Camera) -> tuple[Facts | None, list[tuple[str, str, Prof
     if camera.address is None:
         urls = [("main", camera.rtsp), ("sub", camera.sub)]
         return None, [(role, url, None) for role, url in urls if url is not None]
-    with Link(camera, Account(), lambda _camera: ()).open(Timeouts()) as connection:
+    with Link(camera, Account(), OnvifFinder().client).open(Timeouts()) as connection:
         client = connection.client
         facts = learn(client, camera.profile)
         try:

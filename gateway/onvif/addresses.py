@@ -13,14 +13,14 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from gateway.redact import redact
 
 DEVICE_PATH = "/onvif/device_service"
 """Fixed by the ONVIF Core Specification, section 5.1.1; discovery may name another."""
-USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000)
-"""80 most; 8000 Reolink; 8080 many; 8899 XiongMai; 2020 Tapo; 5000 Hipcam and Uniview."""
+USUAL_PORTS = (80, 8000, 8080, 8899, 2020, 5000, 8999)
+"""80 most; 8000 Reolink; 8080 many; 8899 XiongMai; 2020 Tapo; 5000 Hipcam and Uniview; 8999 some doorbells."""
 MAX_XADDRS = 16
 """A device reports one to four; the rest of a longer list is not believed."""
 
@@ -101,7 +101,7 @@ def _split_authority(authority: str) -> tuple[str, int | None]:
 def _plain_ip(text: str) -> str | None:
     """The IP address in `text` (IPv4 behind `::ffff:` as IPv4), or None if it is a name."""
     try:
-        ip = ipaddress.ip_address(unquote(text))
+        ip = ipaddress.ip_address(text.replace("%25", "%"))  # RFC 6874 writes the zone of `fe80::1%eth0` so
     except ValueError:
         return None
     mapped = getattr(ip, "ipv4_mapped", None)
@@ -212,6 +212,7 @@ def rank_xaddrs(texts: Iterable[str], sender: str | None) -> tuple[str, ...]:
             if sender is None:
                 continue
             address = replace(address, host=sender)
+        address = replace(address, host=_with_zone(address.host, sender))
         if address.scheme in ("http", "https"):
             said.append(address)
     ranked = [(_rank(address.host, sender), address.scheme == "https", address.url) for address in said]
@@ -221,6 +222,12 @@ def rank_xaddrs(texts: Iterable[str], sender: str | None) -> tuple[str, ...]:
         ranked.append((max(_SENDER, _rank(sender, sender)), extra.scheme == "https", extra.url))
     ranked.sort(key=lambda entry: entry[:2])
     return tuple(dict.fromkeys(url for _, _, url in ranked))
+
+
+def _with_zone(host: str, sender: str | None) -> str:
+    """A link-local IPv6 address means nothing without the interface, which only the receiver knows."""
+    zone = (sender or "").partition("%")[2]
+    return f"{host}%{zone}" if zone and "%" not in host and host.lower().startswith("fe80:") else host
 
 
 _SAME_HOST, _SAME_NETWORK, _SENDER, _PRIVATE, _GLOBAL, _LOOPBACK, _LINK_LOCAL = range(7)

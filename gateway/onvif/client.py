@@ -15,9 +15,9 @@ from types import TracebackType
 from xml.sax.saxutils import escape
 
 from gateway.errors import NoVideo, ProtocolError, SourceError, TimedOut, Unreachable, WrongCredentials
-from gateway.onvif import addresses, clock, media
+from gateway.onvif import addresses, clock, media, neighbours, ports
 from gateway.onvif.deadline import Deadline
-from gateway.onvif.media import DeviceDescription, Profile
+from gateway.onvif.media import DeviceDescription, Introduction, Profile
 from gateway.onvif.reader import Node
 from gateway.onvif.schema import Service, Wsdl
 from gateway.onvif.session import Session
@@ -49,7 +49,8 @@ _HOST_IS_AWAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOW
 class OnvifClient:
     """One camera at `address` (host, host:port or URL, as typed).
 
-    `known_xaddrs` are service addresses from discovery, tried first. Without a port the usual ones are tried. All
+    `known_xaddrs` are service addresses from discovery, tried first. Without a port the usual ones are tried.
+    `before_password`: see `Session`. All
     methods raise the leaves of `gateway.errors.SourceError`, with messages free of credentials, and ValueError from
     the constructor if `address` is none. Not for use by several threads at once, except that requests queue.
     """
@@ -64,6 +65,7 @@ class OnvifClient:
         timeouts: Timeouts | None = None,
         transport: Transport | None = None,
         now: Callable[[], float] = time.time,
+        before_password: Callable[[str], None] | None = None,
     ) -> None:
         self._target = addresses.parse_target(address)
         self.label = self._target.netloc
@@ -74,7 +76,13 @@ class OnvifClient:
         if timeouts is None:
             searching = len(self._candidates) > 1
             timeouts = Timeouts(connect_s=PORT_SEARCH_CONNECT_S) if searching else Timeouts()
-        self._session = Session(self.label, credentials, transport or HttpTransport(self.label, timeouts), now=now)
+        self._session = Session(
+            self.label,
+            credentials,
+            transport or HttpTransport(self.label, timeouts),
+            now=now,
+            before_password=before_password,
+        )
         self._device_url = ""
         self._services: dict[str, str] = {}
         self._media_ns = ""
@@ -124,6 +132,47 @@ class OnvifClient:
             serial=info.text_at("SerialNumber"),
             profiles=profiles,
         )
+
+    def introduce(self) -> Introduction:
+        """Who it is, for a client without credentials: no request carries a password. Raises what opening raises."""
+        deadline = self._begin()
+        self._open(deadline)
+        info, needs_password = Node("", {}, "", ()), False
+        try:
+            info = self._device("GetDeviceInformation", deadline, anonymous=True)
+            self._load_profiles(deadline)
+        except WrongCredentials:
+            needs_password = True
+        except SourceError as error:
+            log.debug("%s", error)
+        return Introduction(
+            manufacturer=info.text_at("Manufacturer"),
+            model=info.text_at("Model"),
+            serial=info.text_at("SerialNumber"),
+            needs_password=needs_password,
+        )
+
+    def hardware_addresses(self) -> tuple[str, ...]:
+        """The camera's own, as `aa:bb:cc:dd:ee:ff`; empty where it does not tell (many do not, HA config_flow)."""
+        deadline = self._begin()
+        self._open(deadline)
+        try:
+            reply = self._device("GetNetworkInterfaces", deadline)
+        except (ProtocolError, WrongCredentials) as error:
+            log.debug("%s", error)
+            return ()
+        found = (node.find("HwAddress") for node in reply.all("NetworkInterfaces"))
+        return tuple(dict.fromkeys(mac for node in found if node is not None and (mac := neighbours.normal(node.text))))
+
+    def grant(self, seconds: float) -> None:
+        """Time for the questions from now on together, for a client that is kept."""
+        self._deadline = Deadline(seconds)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port of the device service, once it has answered; before, those of the first candidate."""
+        address = addresses.split(self._device_url or self._candidates[0])
+        return address.host, address.effective_port
 
     def profiles(self) -> tuple[Profile, ...]:
         """The profiles with video; asked once."""
@@ -195,7 +244,7 @@ class OnvifClient:
     def _find_device(self, deadline: Deadline) -> None:
         """Ask every candidate for its time; the first that speaks ONVIF is the camera."""
         errors: list[SourceError] = []
-        for url in self._candidates:
+        for url in self._open_candidates(deadline):
             try:
                 if self._learn_time(url, deadline):
                     self._device_url = url
@@ -205,6 +254,17 @@ class OnvifClient:
                 if deadline.expired() or _host_is_away(error):
                     break
         raise self._no_device(errors)
+
+    def _open_candidates(self, deadline: Deadline) -> tuple[str, ...]:
+        """Those at an open port; all of them where there is no choice."""
+        if len(self._candidates) == 1:
+            return self._candidates
+        by_port = {url: addresses.split(url).effective_port for url in self._candidates}
+        try:
+            found = ports.open_ports(self._target.host, by_port.values(), min(PORT_SEARCH_CONNECT_S, deadline.remaining_s()))
+        except OSError:
+            return self._candidates[:1]  # which says what is wrong with the name
+        return tuple(url for url in self._candidates if by_port[url] in found)
 
     def _learn_time(self, url: str, deadline: Deadline) -> bool:
         """Set the clock offset from the camera at `url`; True once something there speaks ONVIF."""

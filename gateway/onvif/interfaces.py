@@ -1,7 +1,7 @@
-"""The IPv4 addresses of this machine, one by one, because a Probe has to leave on every network separately.
+"""The addresses of this machine, one by one, because a Probe has to leave on every network separately.
 
-Linux's SIOCGIFCONF (netdevice(7)) lists every address, aliases included, without a third-party package. Any thread;
-quick, no network traffic.
+Linux's SIOCGIFCONF (netdevice(7)) lists every IPv4 address, aliases included, and /proc/net/if_inet6 those of IPv6, without
+a third-party package. Any thread; quick, no network traffic.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import socket
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -22,14 +23,50 @@ _NAME_BYTES = 16
 _IFREQ_BYTES = 40 if struct.calcsize("P") == 8 else 32
 """sizeof(struct ifreq): the union after the name is 24 bytes on 64-bit machines, 16 on 32-bit (Pi OS)."""
 _MAX_ADDRESSES = 256
+_INET6 = Path("/proc/thread-self/net/if_inet6")
+_LINK_LOCAL_SCOPE = 0x20
+_TENTATIVE = 0x40
+"""Duplicate address detection still runs: the address cannot be bound yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One IPv4 address of one interface."""
+    """One address of one interface; an IPv6 address with its zone, `fe80::1%eth0`."""
 
     name: str
     address: str
+
+    @property
+    def is_ipv6(self) -> bool:
+        return ":" in self.address
+
+
+def every() -> tuple[Interface, ...]:
+    """What discovery sends on: all IPv4 addresses, and the link-local IPv6 address of each interface that has one."""
+    return ipv4() + ipv6_link_local()
+
+
+def ipv6_link_local() -> tuple[Interface, ...]:
+    """The link-local IPv6 addresses that are ready; empty on a machine without IPv6."""
+    try:
+        return parse_if_inet6(_INET6.read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        return ()
+
+
+def parse_if_inet6(text: str) -> tuple[Interface, ...]:
+    """Link-local addresses in the kernel's list: address, interface number, prefix, scope, flags (all hex), name."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split()
+        try:
+            packed, scope, flags, name = bytes.fromhex(fields[0]), int(fields[3], 16), int(fields[4], 16), fields[5]
+            address = socket.inet_ntop(socket.AF_INET6, packed)
+        except (ValueError, IndexError):
+            continue
+        if scope == _LINK_LOCAL_SCOPE and not flags & _TENTATIVE:
+            found.append(Interface(name, f"{address}%{name}"))
+    return tuple(found)
 
 
 def ipv4() -> tuple[Interface, ...]:

@@ -59,6 +59,17 @@ class DeviceDescription:
     profiles: tuple[Profile, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What a device tells to strangers. Empty text where it does not."""
+
+    manufacturer: str
+    model: str
+    serial: str
+    needs_password: bool
+    """Whether its profiles are for known users only."""
+
+
 def parse_profiles(reply: Node) -> tuple[Profile, ...]:
     """The profiles with video in a GetProfilesResponse of either Media service, in the camera's order."""
     found = (_profile(node) for node in reply.all("Profiles"))
@@ -114,7 +125,7 @@ def choose_profiles(
     """
     if not profiles:
         raise NoVideo("the camera has no profile with video")
-    chosen_main = _named(profiles, main) if main else max(profiles, key=lambda p: (p.servable, p.pixels))
+    chosen_main = _named(profiles, main) if main else max(profiles, key=_main_rank)
     if sub:
         return chosen_main, _named(profiles, sub)
     smaller = [
@@ -123,6 +134,11 @@ def choose_profiles(
         if profile.servable and profile.source == chosen_main.source and 0 < profile.pixels < chosen_main.pixels
     ]
     return chosen_main, min(smaller, key=_tile_cost, default=None)
+
+
+def _main_rank(profile: Profile) -> tuple[bool, int, bool]:
+    """The largest that can be served; of two that are as large the one that every browser plays."""
+    return profile.servable, profile.pixels, profile.codec == "h264"
 
 
 def _tile_cost(profile: Profile) -> float:

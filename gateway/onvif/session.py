@@ -5,28 +5,31 @@ Worker threads; every call blocks until its deadline at most.
 Cameras lock an account after a few wrong passwords (Dahua five, Tapo for 30 minutes), so the number of requests that
 carry a password is kept as small as can be. The ladder, climbed once per session with the first request that needs it:
 
+    0. Without a password, for questions only, to see whether the camera asks for HTTP Digest: it may do so at one service
+       and not at another. Costs a round trip, and spares a password that would be wrong in form.
     1. WS-Security digest, signed with the camera's time.
-       Left out if the camera asked for HTTP Digest before, on an anonymous request.
+       Left out if the camera has asked for HTTP Digest.
     2. HTTP Digest together with WS-Security, only if the camera asked for HTTP Digest.
     3. The same as before, signed with our own time; only if the camera's clock is off by a time zone (it then reports
        local time as UTC) and its refusal came from SOAP, not from HTTP Digest.
 
-A wrong password therefore costs one request on most cameras, two on cameras that ask for HTTP Digest only when they
-refuse, one more with a clock that is wrong by a time zone. After that the session is refused for good and sends no
-password again; a new session is made when the user enters a new one. Passwords are never sent in clear.
+A wrong password therefore costs one request, and one more with a clock that is wrong by a time zone. After that the
+session is refused for good and sends no password again; a new session is made when the user enters a new one. Passwords
+are never sent in clear.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from gateway.errors import ProtocolError, TimedOut, WrongCredentials
-from gateway.onvif import addresses, clock, digest, soap
+from gateway.onvif import addresses, clock, digest, soap, turns
 from gateway.onvif.deadline import Deadline
 from gateway.onvif.reader import Node
 from gateway.onvif.soap import Credentials, NotSoap, SoapFault
@@ -67,7 +70,13 @@ class Session:
         *,
         now: Callable[[], float] = time.time,
         entropy: Callable[[int], bytes] = os.urandom,
+        before_password: Callable[[str], None] | None = None,
     ) -> None:
+        """`before_password` is called once, with the URL, before the first request that is signed with the password.
+
+        It may raise a SourceError to keep it from a device that is not the camera; by then the device has answered
+        anonymous requests.
+        """
         self.label = label
         self.offset_s = 0.0
         """The camera's clock minus ours."""
@@ -76,6 +85,7 @@ class Session:
         self._now = now
         self._entropy = entropy
         self._lock = threading.Lock()
+        self._before_password = before_password
         self._settled: Signing | None = None
         self._refused: WrongCredentials | None = None
         self._challenge: digest.Challenge | None = None
@@ -105,6 +115,9 @@ class Session:
                 return self._anonymous(url, action, body, deadline)
             if self._refused is not None:
                 raise self._refused
+            if self._before_password is not None:
+                self._before_password(url)
+                self._before_password = None
             if self._settled is not None:
                 return self._signed(self._settled, self._credentials, url, action, body, deadline)
             return self._climb(self._credentials, url, action, body, deadline)
@@ -130,6 +143,8 @@ class Session:
         return self._result(outcome)
 
     def _climb(self, credentials: Credentials, url: str, action: str, body: str, deadline: Deadline) -> Node:
+        if self._challenge is None and _is_question(action):
+            self._exchange(None, None, url, action, body, deadline)
         signing: Signing | None = Signing(http_digest=self._challenge is not None, camera_time=True)
         refusal = ""
         while signing is not None:
@@ -157,6 +172,21 @@ class Session:
             return replace(tried, camera_time=False)
         return None
 
+    @contextlib.contextmanager
+    def _turn(self, url: str, action: str, deadline: Deadline) -> Iterator[None]:
+        """While the camera answers nobody else's request."""
+        if not turns.takes_turn(action):
+            yield
+            return
+        address = addresses.split(url)
+        turn = turns.turn_at(address.host, address.effective_port)
+        if not turn.lock.acquire(timeout=deadline.remaining_s()):
+            raise TimedOut(f"{self.label}: the camera is still busy with an earlier request")
+        try:
+            yield
+        finally:
+            turn.lock.release()
+
     def _is_stale(self) -> bool:
         return self._challenge is not None and self._challenge.stale
 
@@ -170,10 +200,11 @@ class Session:
         deadline: Deadline,
     ) -> _Outcome:
         """One request and its meaning; asks once more (signed anew) if a kept-alive connection turned out dead."""
-        try:
-            reply = self._post(signing, credentials, url, action, body, deadline)
-        except ConnectionDropped:
-            reply = self._post(signing, credentials, url, action, body, deadline)
+        with self._turn(url, action, deadline):
+            try:
+                reply = self._post(signing, credentials, url, action, body, deadline)
+            except ConnectionDropped:
+                reply = self._post(signing, credentials, url, action, body, deadline)
         self.http_date = reply.date or self.http_date
         if (challenge := digest.find_challenge(reply.challenges)) is not None:
             self._challenge, self._count = challenge, 0
@@ -216,6 +247,11 @@ class Session:
         if isinstance(error, SoapFault):
             raise SoapFault(error.codes, error.reason, label=self.label)
         raise NotSoap(f"{self.label}: {error}")
+
+
+def _is_question(action: str) -> bool:
+    """Whether asking twice changes nothing at the camera."""
+    return action.rpartition("/")[2].startswith("Get")
 
 
 def _understand(reply: Reply) -> _Outcome:

@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from urllib.parse import unquote_plus
 from xml.sax.saxutils import escape
 
-from gateway.onvif import addresses, reader
+from gateway.onvif import addresses, neighbours, reader
 
 GROUP = "239.255.255.250"
+GROUP_IPV6 = "ff02::c"
+"""Of link-local scope, as WS-Discovery 2.4 has it."""
 PORT = 3702
 
 VIDEO_TRANSMITTER = "NetworkVideoTransmitter"
@@ -56,6 +58,26 @@ class Device:
     def service(self) -> str:
         """The best device service URL, or the bare address: what two announcements of one device have in common."""
         return self.xaddrs[0] if self.xaddrs else self.address
+
+    @property
+    def host(self) -> str:
+        """The host of `address` alone."""
+        return addresses.split(self.address).host
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """The ports of its services."""
+        return frozenset(addresses.split(xaddr).effective_port for xaddr in self.xaddrs)
+
+    @property
+    def mac(self) -> str:
+        """The hardware address it announces in its scopes (Hikvision, Uniview); empty if it does not."""
+        return neighbours.normal(_scope(self.scopes, "mac"))
+
+    @property
+    def manufacturer(self) -> str:
+        """Who made it, where its scopes tell."""
+        return _scope(self.scopes, "manufacturer") or _scope(self.scopes, "mfr")
 
     @property
     def is_camera(self) -> bool:

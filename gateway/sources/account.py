@@ -1,8 +1,8 @@
 """A camera's login, and when it may be tried again after the camera refused it.
 
-Cameras lock an account after about five wrong passwords in half an hour (Dahua, Imou; Tapo after fewer), and one attempt may
-cost two of them: some ask for HTTP Digest only when they refuse. So all readers of a camera, main and sub, of this viewer
-and of the next, over ONVIF and over RTSP, share one `Account`. Called by reader threads.
+Cameras lock an account after about five wrong passwords in half an hour (Dahua, Imou; Tapo after fewer). So all
+readers of a camera, main and sub, of this viewer and of the next, over ONVIF and over RTSP, share one `Account`. Called by
+reader threads.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Account:
         self._lock = threading.Lock()
         self._refusal: _Refusal | None = None
         self._accepted: set[str] = set()
+        self._excused_until = -LOGIN_LARGEST_S
 
     def admit(self, stream: str) -> None:
         """Return if `stream` may log in now; else raise WrongCredentials again without asking the camera.
@@ -79,6 +80,17 @@ class Account:
         with self._lock:
             self._accepted.add(stream)
             self._refusal = None
+
+    def moved(self) -> None:
+        """The camera is elsewhere: a refusal may have come from another device, and one more try is in order.
+
+        Not more often than after the shortest wait, whatever moves to and fro.
+        """
+        with self._lock:
+            now = self._monotonic()
+            if self._refusal is not None and now >= self._excused_until:
+                self._refusal.until = now
+                self._excused_until = now + LOGIN_FIRST_S
 
     def wait_s(self) -> float:
         """Seconds until the next login may be tried; 0 if it may now."""

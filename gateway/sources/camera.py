@@ -6,16 +6,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
 
 from gateway.config.model import Camera, RtspDefaults, SubPolicy
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
 from gateway.media.timestamps import Timeline
-from gateway.onvif import addresses
 from gateway.sources import watch
 from gateway.sources.account import Account
-from gateway.sources.location import Fixed, Location, Shared
+from gateway.sources.location import CameraFinder, Fixed, Location, Shared
 from gateway.sources.publish import PublishSource
 from gateway.sources.rtsp import PullSettings, RtspReader
 from gateway.sources.sink import LoopSink
@@ -24,9 +22,6 @@ log = logging.getLogger(__name__)
 
 LINGER_S = 15.0
 """An on-demand stream is kept this long after its last viewer: switching views on the wall must not reconnect."""
-
-Resolve = Callable[[Camera], tuple[str, str | None]]
-"""Finds main and sub URL of a camera given by `address`, with its login. Blocks; raises SourceError."""
 
 
 class StreamSource:
@@ -152,13 +147,16 @@ class StreamSource:
 class CameraSource:
     """A camera with its main stream and, where it has one, its sub stream."""
 
-    def __init__(self, camera: Camera, defaults: RtspDefaults, resolve: Resolve, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop) -> None:
         """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
         self.account = Account()
         """What is known of its login, for everything that logs in to it."""
         self._disabled = _disabled(camera)
-        main, sub = locations(camera, resolve)
+        self.account = Account()
+        """What is known of its login, for everything that logs in to it."""
+        self._shared = Shared(camera, finder) if camera.address is not None else None
+        main, sub = locations(camera, self._shared)
         sources: list[StreamSource | PublishSource] = []
         if camera.publish is not None:
             sources.append(PublishSource(camera.id, camera.publish.key, second=camera.publish.second, audio=camera.audio))
@@ -203,6 +201,13 @@ class CameraSource:
         for source in self.sources:
             source.retry_now()
 
+    def moved(self) -> None:
+        """The camera was seen at another address."""
+        if self._shared is not None:
+            self._shared.moved()
+        self.account.moved()
+        self.retry_now()
+
 
 def pull_settings(camera: Camera, defaults: RtspDefaults) -> PullSettings:
     """How this camera is pulled: its own settings over the defaults."""
@@ -216,15 +221,11 @@ def pull_settings(camera: Camera, defaults: RtspDefaults) -> PullSettings:
     )
 
 
-def locations(camera: Camera, resolve: Resolve) -> tuple[Location | None, Location | None]:
-    """Where main and sub stream are; (None, None) for a publisher."""
+def locations(camera: Camera, shared: Shared | None) -> tuple[Location | None, Location | None]:
+    """Where main and sub stream are; (None, None) for a publisher. `shared` is for a camera given by `address`."""
     if camera.rtsp is not None:
         return Fixed(camera.rtsp), Fixed(camera.sub) if camera.sub is not None else None
-    if camera.address is not None:
-        asked = addresses.split(camera.address)
-        shared = Shared(lambda: resolve(camera), (asked.host, asked.effective_port))
-        return shared.main(), shared.sub()
-    return None, None
+    return (shared.main(), shared.sub()) if shared is not None else (None, None)
 
 
 def _disabled(camera: Camera) -> Status | None:

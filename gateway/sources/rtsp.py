@@ -26,6 +26,7 @@ from gateway.errors import (
     Ended,
     NoSuchPath,
     NoVideo,
+    OtherDevice,
     ProtocolError,
     Retry,
     SessionLimit,
@@ -55,6 +56,8 @@ FIRST_VIDEO_S = 10.0
 """XM and ICSee cameras come back from Wi-Fi trouble with sound only; a new session cures them."""
 FIRST_KEYFRAME_S = 25.0
 """Smart codecs stretch the GOP to 20 s."""
+HURRY_AFTER_S = 0.3
+"""Most cameras begin a session with a keyframe. Of those that do not, one is asked for (over ONVIF) after this."""
 KNOCK_EVERY_S = 1.5
 """While nothing listens at the camera's port, a TCP connection is tried this often, so that a picture is back within 3 s
 of its camera, however long the back-off has grown."""
@@ -125,6 +128,7 @@ class RtspReader:
         self._last_picture = 0.0
         self._misses = 0
         self._endpoint = location.endpoint()
+        self._moves = location.moves
         self._first_transport = self._transport = "tcp" if settings.transport == "auto" else settings.transport
         # A daemon: a reader stuck in libavformat must not keep the process from ending.
         self.thread = threading.Thread(target=self.run, name=f"pull {name}", daemon=True)
@@ -164,7 +168,8 @@ class RtspReader:
             now = self._monotonic()
             delay = self._delay(failure)
             self._failed_before = True
-            self._learn(failure)
+            if self._location.moves == self._moves:  # else it failed where the camera is no more
+                self._learn(failure)
             log.warning(
                 "stream %s: %s after %.1f s: %s; next try in %.1f s",
                 self.name,
@@ -184,6 +189,7 @@ class RtspReader:
         elif self._status.next_retry is not None:
             self._set_status(Status(self._status.state, self._status.since, self._status.reason, self._status.code))
         started = self._monotonic()
+        self._moves = self._location.moves
         self._account.admit(self.name)
         try:
             # what failed is where the camera's return is watched for: ONVIF is up long before RTSP
@@ -209,7 +215,8 @@ class RtspReader:
     def _learn(self, failure: SourceError) -> None:
         if isinstance(failure, Stalled) and self._settings.transport == "auto":
             self._first_transport = "tcp"
-        doubtful = isinstance(failure, Unreachable | NoSuchPath | ProtocolError) and failure.retry is not Retry.SLOW
+        asked_wrong = isinstance(failure, Unreachable | NoSuchPath | ProtocolError | OtherDevice)
+        doubtful = asked_wrong and failure.retry is not Retry.SLOW
         self._misses = self._misses + 1 if doubtful else 0
         if self._misses >= FORGET_AFTER:
             self._misses = 0
@@ -273,7 +280,7 @@ class RtspReader:
         self._sink.begin(expected, audio.note)
 
         opened = last_video = self._monotonic()
-        got_video = got_key = False
+        got_video = got_key = hurried = False
         for packet in self._packets(container, url):
             now = self._monotonic()
             arrival_wall = self._wall()
@@ -301,6 +308,9 @@ class RtspReader:
                     got_key = True
                     self._live(frame.config.width, frame.config.height, codec_name, audio, now - started)
                 continue
+            if got_video and not got_key and not hurried and now - opened > HURRY_AFTER_S:
+                hurried = True
+                self._location.hurry()
             if not got_video and now - opened > FIRST_VIDEO_S:
                 raise NoVideo(f"{host} opened the session but sends no video")
             if got_video and now - last_video > self._settings.read_timeout_s:
@@ -386,16 +396,21 @@ class RtspReader:
         self._sink.status(status)
 
     def _wait(self, failure: SourceError, delay: float) -> None:
-        """Wait out the delay, unless the camera comes back before. Nothing cuts a slow wait short but `stop`."""
-        if failure.retry is Retry.SLOW:
-            self._stop.wait(delay)
-            return
+        """Wait out the delay, unless the camera comes back before. Only another address cuts a slow wait short."""
         if not self._stop.is_set():
             self._wake.clear()  # what was announced while a session was open is no news
-        step_s = KNOCK_EVERY_S if isinstance(failure, Unreachable) else delay
+        knocks = isinstance(failure, Unreachable)
+        step_s = KNOCK_EVERY_S if knocks else delay
         deadline = self._monotonic() + delay
         while (left := deadline - self._monotonic()) > 0 and not self._stop.is_set():
-            back = self._wake.wait(min(left, step_s)) or (left > step_s and diagnosis.knock(*self._endpoint, KNOCK_TIMEOUT_S))
+            if self._location.moves != self._moves:
+                self._backoff.reset()
+                return
+            announced = self._wake.wait(min(left, step_s))
+            if failure.retry is Retry.SLOW:
+                self._wake.clear()
+                continue
+            back = announced or (knocks and left > step_s and diagnosis.knock(*self._endpoint, KNOCK_TIMEOUT_S))
             if back and not self._stop.is_set():
                 self._backoff.reset()
                 return

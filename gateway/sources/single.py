@@ -8,7 +8,8 @@ from gateway.media.frame import Frame
 from gateway.media.state import Status
 from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
-from gateway.sources.camera import Resolve, locations, pull_settings
+from gateway.sources.camera import locations, pull_settings
+from gateway.sources.location import CameraFinder, Shared
 from gateway.sources.rtsp import RtspReader
 
 
@@ -36,9 +37,9 @@ class _Catcher:
         """Failures are raised instead."""
 
 
-def first_keyframe(camera: Camera, defaults: RtspDefaults, resolve: Resolve) -> Frame:
+def first_keyframe(camera: Camera, defaults: RtspDefaults, finder: CameraFinder) -> Frame:
     """Pull the main stream until its first keyframe. Raises SourceError."""
-    main, _ = locations(camera, resolve)
+    main, _ = locations(camera, Shared(camera, finder) if camera.address is not None else None)
     if main is None:
         raise NoVideo(f"{camera.id} is a publisher: it cannot be asked for a picture")
     catcher = _Catcher()

@@ -111,6 +111,17 @@ def discovery() -> Response:
     return jsonify({"now": time.time(), "devices": [discovered_json(device) for device in port().discovered()]})
 
 
+@api.post("/cameras/<camera_id>/forget")
+def forget(camera_id: str) -> Response:
+    """The camera was replaced: learn anew who is at its address. For the admin."""
+    refused = require(Right.ADMIN)
+    if refused is not None:
+        return refused
+    if not port().forget_identity(camera_id):
+        raise NotFound("There is no camera of this id.")
+    return Response(status=204)
+
+
 @health.get("/healthz")
 def healthz() -> Response:
     """The process lives."""

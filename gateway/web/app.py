@@ -17,6 +17,7 @@ from gateway.web.api import api, health
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.camera_page import camera_page
 from gateway.web.cookies import form_token, keep_cookies
+from gateway.web.discovery_page import discovery_page
 from gateway.web.headers import security_headers
 from gateway.web.pages import AUTHORITY, HTTPS_PORT, pages
 from gateway.web.ports import GatewayPort
@@ -68,6 +69,7 @@ def create_app(
     app.extensions[PORT_KEY] = port
     app.register_blueprint(pages)
     app.register_blueprint(watch)
+    app.register_blueprint(discovery_page)
     app.register_blueprint(api)
     app.register_blueprint(health)
     app.register_blueprint(ptz)

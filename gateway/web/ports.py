@@ -6,6 +6,7 @@ credentials.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -107,6 +108,8 @@ class CameraView:
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
     """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
+    found_at: str = ""
+    """The address where discovery found it, while that is not the configured one."""
     pushes: tuple[PushView, ...] = ()
     ptz: bool = False
     """It can be steered."""
@@ -127,6 +130,18 @@ class WallView:
     """A layout of the wall (`auto`, `2x2`, `1+5`, ...); None: as the viewer likes it."""
 
 
+class Presence(enum.Enum):
+    """What a discovered device is to this gateway."""
+
+    NEW = "new"
+    """In no configuration."""
+    KNOWN = "known"
+    MOVED = "moved"
+    """A configured camera at another address than the configuration says."""
+    GONE = "gone"
+    """Has not answered for a while, or said goodbye."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiscoveredView:
     """A device that answered on the LAN."""
@@ -140,6 +155,14 @@ class DiscoveredView:
     last_seen: float
     camera_id: str | None
     """The configured camera this is, if it is one."""
+    state: Presence = Presence.NEW
+    manufacturer: str = ""
+    model: str = ""
+    mac: str = ""
+    previous_address: str = ""
+    """Where it was before; empty if it never moved."""
+    needs_password: bool | None = None
+    """Whether strangers are refused; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +195,10 @@ class GatewayPort(Protocol):
         """JPEG of the last keyframe, at most `width` pixels wide; None if there never was a picture."""
 
     def discovered(self) -> tuple[DiscoveredView, ...]:
-        """What the last discovery rounds found."""
+        """What discovery knows: who is here, and who was."""
+
+    def forget_identity(self, camera_id: str) -> bool:
+        """A camera was replaced: whatever is at its configured address from now on is the camera. False without such a one."""
 
     def device(self, camera_id: str) -> CameraDevice | None:
         """The camera as a device that can be steered and asked; None for one that is not given by its ONVIF address.

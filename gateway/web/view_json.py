@@ -30,6 +30,7 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: b
         "streams": [stream_json(stream) for stream in camera.streams],
         "urls": filled_urls(camera.urls, host),
         "source": redact(camera.source) if with_source else None,
+        "found_at": redact(camera.found_at) or None if with_source else None,
         "picture_at": camera.picture_at,
         "pushes": [push_json(push) for push in camera.pushes],
         "ptz": camera.ptz and operates,
@@ -108,6 +109,12 @@ def discovered_json(device: DiscoveredView) -> Json:
         "first_seen": device.first_seen,
         "last_seen": device.last_seen,
         "camera_id": device.camera_id,
+        "state": device.state.value,
+        "manufacturer": device.manufacturer,
+        "model": device.model,
+        "mac": device.mac,
+        "previous_address": device.previous_address,
+        "needs_password": device.needs_password,
     }
 
 

@@ -16,6 +16,7 @@ from gateway.media.track import Codec
 from gateway.simulator.camera import CameraSpec, VirtualCamera
 from gateway.simulator.video_codec import VideoSpec
 from gateway.sources.account import Account
+from gateway.sources.resolver import OnvifFinder
 
 MAIN = VideoSpec(Codec.H264, 640, 360, 25, 5, 500_000)
 
@@ -53,7 +54,7 @@ class Simulated:
         return Camera("yard", "Yard", address=address, username="admin", password=Secret("camera-demo"))
 
     def link(self) -> Link:
-        return Link(self.config, Account(), lambda camera: ())
+        return Link(self.config, Account(), OnvifFinder().client)
 
     def close(self) -> None:
         self.run(self.camera.stop())

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -72,6 +73,16 @@ class Camera:
     """Promise keep-alive, and close after every answer."""
     not_found: bool = False
     nonce: str = "n1"
+    strict_paths: bool = False
+    """Answers each operation only at its own service's address, with 404 elsewhere."""
+    breaks_on_addressing: bool = False
+    """Drops the connection when it sees WS-Addressing."""
+    snapshot_fault: bool = False
+    hardware_address: str = ""
+    """Empty: GetNetworkInterfaces is not implemented."""
+    username: str = USERNAME
+    certificate: str = ""
+    """Path of a PEM file with key: speaks TLS."""
 
     requests: list[Request] = field(default_factory=list)
     port: int = 0
@@ -90,7 +101,9 @@ class Camera:
     # Answers
 
     def answer(self, request: Request) -> tuple[int, dict[str, str], bytes]:
-        if self.not_found:
+        device_operation = request.operation.startswith(("GetSystem", "GetServices", "GetCap", "GetDeviceI", "GetNetwork"))
+        elsewhere = self.strict_paths and device_operation != request.path.endswith("device_service")
+        if self.not_found or elsewhere:
             return 404, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html><body>Not here</body></html>"
         open_operations = set()
         if not self.time_needs_password:
@@ -129,7 +142,7 @@ class Camera:
             match = re.search(rf"<ws\w+:{name}(?:\s[^>]*)?>([^<]*)</", request.body)
             return match.group(1) if match else ""
 
-        if value("Username") != USERNAME:
+        if value("Username") != self.username:
             return False
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value("Created")):
             return False
@@ -197,6 +210,15 @@ class Camera:
             "</d:GetDeviceInformationResponse>"
         )
 
+    def do_GetNetworkInterfaces(self, request: Request) -> str:  # noqa: N802
+        if not self.hardware_address:
+            return self.unsupported(request)
+        return (
+            f'<d:GetNetworkInterfacesResponse xmlns:d="{TDS}" xmlns:t="{TT}"><d:NetworkInterfaces token="eth0"><t:Info>'
+            f"<t:Name>eth0</t:Name><t:HwAddress>{self.hardware_address}</t:HwAddress></t:Info></d:NetworkInterfaces>"
+            "</d:GetNetworkInterfacesResponse>"
+        )
+
     def do_GetProfiles(self, request: Request) -> str:  # noqa: N802
         if "Media2" in request.path:
             return f'<m:GetProfilesResponse xmlns:m="{TR2}" xmlns:t="{TT}">{PROFILES2}</m:GetProfilesResponse>'
@@ -213,6 +235,8 @@ class Camera:
         )
 
     def do_GetSnapshotUri(self, request: Request) -> str:  # noqa: N802
+        if self.snapshot_fault:
+            return self.unsupported(request)
         uri = self.snapshot_uri.replace("&", "&amp;")
         return (
             f'<m:GetSnapshotUriResponse xmlns:m="{TRT}" xmlns:t="{TT}"><m:MediaUri><t:Uri>{uri}</t:Uri>'
@@ -265,13 +289,24 @@ def _serve(camera: Camera, listener: socket.socket) -> None:
         threading.Thread(target=_converse, args=(camera, connection), daemon=True).start()
 
 
-def _converse(camera: Camera, connection: socket.socket) -> None:
+def _converse(camera: Camera, plain: socket.socket) -> None:
+    try:
+        connection = _encrypted(camera, plain) if camera.certificate else plain
+    except OSError:
+        plain.close()
+        return
     with connection, connection.makefile("rb") as stream:
         try:
             while _one_request(camera, connection, stream):
                 pass
         except OSError:
             pass
+
+
+def _encrypted(camera: Camera, plain: socket.socket) -> socket.socket:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(camera.certificate)
+    return context.wrap_socket(plain, server_side=True)
 
 
 def _one_request(camera: Camera, connection: socket.socket, stream) -> bool:
@@ -286,6 +321,8 @@ def _one_request(camera: Camera, connection: socket.socket, stream) -> bool:
     named = re.search(r"Body>\s*<(?:\w+:)?(\w+)", body)
     request = Request(named.group(1) if named else "", line.split()[1].decode(), headers, body)
     camera.requests.append(request)
+    if camera.breaks_on_addressing and "addressing" in body:
+        return False
     status, extra, payload = camera.answer(request)
     date = formatdate(time.time() + camera.clock_offset_s, usegmt=True)
     head = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(payload)}", f"Date: {date}"]

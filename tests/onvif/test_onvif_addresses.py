@@ -72,7 +72,7 @@ def test_usual_ports_come_after_what_discovery_knows():
     found = device_services(parse_target("10.0.0.5"), ["http://10.0.0.9/a", "http://10.0.0.5:2020/onvif/service"])
     assert found[0] == "http://10.0.0.5:2020/onvif/service"
     assert found[1] == "http://10.0.0.5:80/a"
-    assert [split(url).port for url in found[2:]] == [80, 8000, 8080, 8899, 2020, 5000]
+    assert [split(url).port for url in found[2:]] == [80, 8000, 8080, 8899, 2020, 5000, 8999]
 
 
 def test_typed_port_or_path_is_the_only_one_tried():
@@ -96,11 +96,20 @@ def test_nowhere_xaddr_gets_the_senders_address():
     assert rank_xaddrs(["http:///d"], "192.168.1.7") == ("http://192.168.1.7/d",)
 
 
+@pytest.mark.quirk(4)
 def test_sender_is_a_candidate_when_the_xaddr_is_another_network():
     assert rank_xaddrs(["http://10.0.0.4:8000/d"], "192.168.1.7") == (
         "http://192.168.1.7:8000/d",
         "http://10.0.0.4:8000/d",
     )
+
+
+def test_link_local_ipv6_address_gets_the_interface_it_was_heard_on():
+    ranked = rank_xaddrs(["http://[fe80::1]:8000/d"], "fe80::1%eth0")
+    assert ranked == ("http://[fe80::1%eth0]:8000/d",)
+    assert split(ranked[0]).host == "fe80::1%eth0"
+    assert split("http://[fe80::1%25eth0]/d").host == "fe80::1%eth0"
+    assert rank_xaddrs(["http://[fe80::1]/d", "http://10.0.0.4/d"], "10.0.0.4")[0] == "http://10.0.0.4/d"
 
 
 def test_link_local_is_last():

@@ -24,6 +24,7 @@ def reply(date, time, element="UTCDateTime", zone=""):
     )
 
 
+@pytest.mark.quirk(39)
 @pytest.mark.parametrize(
     ("date", "time", "expected"),
     [

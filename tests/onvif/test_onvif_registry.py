@@ -83,7 +83,82 @@ def test_forgotten_after_long_absence():
 
 def test_invented_devices_do_not_fill_the_memory():
     registry = Registry()
-    for number in range(MAX_ENTRIES + 10):
-        registry.seen([device(f"urn:uuid:{number}", f"10.{number >> 8}.{number & 255}.1")], float(number))
+    for number in range(0, MAX_ENTRIES + 10, 47):
+        some = [device(f"urn:uuid:{one}", f"10.{one >> 8}.{one & 255}.1") for one in range(number, number + 47)]
+        registry.seen(some, float(number))
     assert len(registry.entries()) == MAX_ENTRIES
     assert registry.get("urn:uuid:0") is None
+
+
+MAC, OTHER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+
+def test_two_cameras_with_the_same_endpoint_reference_are_two_and_do_not_move():
+    registry = Registry()
+    both = [device(host="10.0.0.1"), device(host="10.0.0.2")]
+    assert changes(registry.seen(both, 0.0)) == [Change.NEW, Change.NEW]
+    for now in (60.0, 120.0):
+        assert registry.seen(tuple(reversed(both)), now) == ()
+    assert registry.shared_endpoints() == {"urn:uuid:1"}
+    assert [entry.device.address for entry in registry.entries()] == ["10.0.0.1", "10.0.0.2"]
+
+
+def test_hardware_address_keeps_a_camera_apart_from_one_with_its_endpoint_reference():
+    registry = Registry()
+    registry.seen([device(host="10.0.0.1")], 0.0, {"10.0.0.1": MAC})
+    (event,) = registry.seen([device(host="10.0.0.2")], 60.0, {"10.0.0.2": OTHER_MAC})
+    assert event.change is Change.NEW
+    assert len(registry.entries()) == 2
+
+
+def test_restart_with_a_new_address_and_a_new_endpoint_reference_is_known_by_the_hardware_address():
+    registry = Registry()
+    registry.seen([device(host="10.0.0.1")], 0.0, {"10.0.0.1": MAC})
+    (event,) = registry.seen([device("urn:uuid:2", "10.0.0.7")], 60.0, {"10.0.0.7": MAC})
+    assert (event.change, event.entry.previous_address) == (Change.MOVED, "10.0.0.1")
+    assert len(registry.entries()) == 1
+
+
+def test_stranger_at_the_address_of_another_device_is_new():
+    registry = Registry()
+    registry.seen([device(host="10.0.0.1")], 0.0, {"10.0.0.1": MAC})
+    (event,) = registry.seen([device("urn:uuid:9", "10.0.0.1")], 60.0, {"10.0.0.1": OTHER_MAC})
+    assert (event.change, event.entry.mac) == (Change.NEW, OTHER_MAC)
+
+
+def test_device_on_this_machine_answers_on_each_of_its_addresses_and_is_one():
+    registry = Registry()
+    own = ("127.0.0.1", "10.0.0.1")
+    registry.seen([device(host="127.0.0.1")], 0.0, own=own)
+    assert registry.seen([device(host="10.0.0.1")], 60.0, own=own) == ()
+    assert len(registry.entries()) == 1
+
+
+def test_bye_of_one_of_two_with_the_same_endpoint_reference():
+    registry = Registry()
+    registry.seen([device(host="10.0.0.1"), device(host="10.0.0.2")], 0.0)
+    (event,) = registry.bye("urn:uuid:1", "10.0.0.2")
+    assert event.entry.device.address == "10.0.0.2"
+
+
+def test_camera_that_answers_at_both_places_while_it_moves_is_one():
+    registry = Registry()
+    registry.seen([device(host="10.0.0.1")], 0.0, {"10.0.0.1": MAC})
+    both = {"10.0.0.1": MAC, "10.0.0.7": MAC}
+    registry.seen([device(host="10.0.0.1"), device(host="10.0.0.7")], 60.0, both)
+    assert registry.shared_endpoints() == frozenset()
+    registry.seen([device(host="10.0.0.7")], 120.0, both)
+    assert [entry.device.address for entry in registry.entries()] == ["10.0.0.7"]
+
+
+def test_one_round_is_not_enough_to_call_an_endpoint_reference_cloned_but_two_hardware_addresses_are():
+    registry = Registry()
+    both = [device(host="10.0.0.1"), device(host="10.0.0.7")]
+    registry.seen(both[:1], 0.0)
+    registry.seen(both, 60.0)
+    assert registry.shared_endpoints() == frozenset()
+    registry.seen(both, 120.0)
+    assert registry.shared_endpoints() == {"urn:uuid:1"}
+    at_once = Registry()
+    at_once.seen(both, 0.0, {"10.0.0.1": MAC, "10.0.0.7": OTHER_MAC})
+    assert at_once.shared_endpoints() == {"urn:uuid:1"}

@@ -141,30 +141,31 @@ def test_switched_off_camera_is_disabled_everywhere_in_the_view(config, serving)
     asyncio.run(main())
 
 
-def test_resolver_is_told_where_discovery_has_seen_the_camera(config, serving, monkeypatch):
+def test_camera_is_asked_where_discovery_has_seen_it(config, serving, monkeypatch):
     asked = asyncio.Event()
     seen = {}
 
-    async def discover():
+    async def find():
         return [Device("urn:1", "127.0.0.9:8899", ("http://127.0.0.9:8899/onvif/device",), name="Cam")]
 
     async def main():
         loop = asyncio.get_running_loop()
 
-        def resolve_camera(address, *login, known_xaddrs, **more):
+        def client_for(address, *login, known_xaddrs, **more):
             seen[address] = known_xaddrs
             loop.call_soon_threadsafe(asked.set)
             raise Unreachable("away")
 
-        monkeypatch.setattr("gateway.service.discover", discover)
-        monkeypatch.setattr("gateway.sources.resolver.resolve_camera", resolve_camera)
+        monkeypatch.setattr("gateway.sources.resolver.client_for", client_for)
         async with serving(config) as service:
-            await service._discover()
+            service._lookout._find = find
+            service._lookout._introduce = lambda device: None
+            await service._lookout.search()
             one = Camera("yard", "Yard", address="127.0.0.9")
             service.reload(replace(config, cameras=(one,)))
             async with asyncio.timeout(5):
                 await asked.wait()
-            assert [view.camera_id for view in service.discovered()] == ["yard"]
+            assert [(view.camera_id, view.state.value) for view in service.discovered()] == [("yard", "known")]
 
     asyncio.run(main())
     assert seen == {"127.0.0.9": ("http://127.0.0.9:8899/onvif/device",)}

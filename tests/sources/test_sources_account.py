@@ -37,6 +37,7 @@ def attempt(account, stream):
     return True
 
 
+@pytest.mark.quirk(22)
 def test_main_and_sub_with_a_wrong_password_cost_four_logins_in_half_an_hour(account, clock):
     account.admit("cam")
     account.admit("cam.sub")

@@ -10,6 +10,7 @@ from gateway.config.model import Camera, Credential, RtspDefaults, Secret, SubPo
 from gateway.media.state import State
 from gateway.sources.account import with_login
 from gateway.sources.camera import CameraSource
+from gateway.sources.location import Streams
 
 DEFAULTS = RtspDefaults(open_timeout_s=1.0, read_timeout_s=1.0)
 CLOSED = "rtsp://127.0.0.1:1/live"
@@ -18,6 +19,22 @@ BY_URL = Camera("cam", "Cam", rtsp=CLOSED, sub=f"{CLOSED}/sub")
 
 def never(camera):
     raise AssertionError("the camera must not be asked")
+
+
+class Finder:
+    """A `CameraFinder` that answers with what `resolve` returns."""
+
+    def __init__(self, resolve):
+        self.resolve = resolve
+
+    def streams(self, camera):
+        return Streams(*self.resolve(camera))
+
+    def address(self, camera):
+        return camera.address, 80
+
+    def missed(self, camera):
+        """There is one place only."""
 
 
 async def until(condition, timeout_s=10.0):
@@ -33,7 +50,7 @@ async def end(source):
 
 def run(scenario, camera, resolve=never):
     async def main():
-        source = CameraSource(camera, DEFAULTS, resolve, asyncio.get_running_loop())
+        source = CameraSource(camera, DEFAULTS, Finder(resolve), asyncio.get_running_loop())
         try:
             await scenario(source)
         finally:

@@ -16,7 +16,7 @@ from gateway.media.timestamps import Timeline
 from gateway.sources import diagnosis
 from gateway.sources.audio import AudioPath
 from gateway.sources.backoff import Backoff
-from gateway.sources.location import Fixed, Shared
+from gateway.sources.location import Fixed
 from gateway.sources.rtsp import PullSettings, RtspReader, with_credentials
 from gateway.sources.single import first_keyframe
 
@@ -106,6 +106,7 @@ def test_wrong_password_is_tried_once_per_step(camera, notebook):
     assert status.next_retry - time.time() > 40
 
 
+@pytest.mark.quirk(25)
 @pytest.mark.parametrize("password", ["p@ss", "a:b", "a/b?c#d", "ü€ %41", "x" * 90])
 def test_any_character_of_a_password_survives_the_url(password):
     url = with_credentials("rtsp://192.168.1.2:554/a?b=c", "adm:in", password)
@@ -150,24 +151,6 @@ def test_stop_ends_a_waiting_reader_at_once(notebook):
     assert not one.thread.is_alive()
 
 
-def test_two_readers_of_one_camera_ask_it_once():
-    asked = []
-
-    def resolve():
-        asked.append(1)
-        return "rtsp://cam/main", None
-
-    shared = Shared(resolve, ("cam", 80))
-    main, sub = shared.main(), shared.sub()
-    assert main.url() == "rtsp://cam/main"
-    with pytest.raises(errors.NoSuchPath):
-        sub.url()
-    assert len(asked) == 1
-    main.forget()
-    main.url()
-    assert len(asked) == 2
-
-
 def test_rtsp_urls_have_their_default_ports():
     assert diagnosis.endpoint("rtsp://cam/x") == ("cam", 554)
     assert diagnosis.endpoint("rtsps://cam/x") == ("cam", 322)
@@ -194,6 +177,11 @@ class Onvif:
 
     def forget(self):
         self.known = False
+
+    moves = 0
+
+    def hurry(self):
+        """Its pictures begin with a keyframe."""
 
 
 def closed_port():
@@ -399,3 +387,62 @@ def test_snapshot_of_a_camera_slower_than_the_read_timeout_is_its_first_keyframe
     monkeypatch.setattr("gateway.sources.rtsp.av.open", lambda *args, **more: FakeContainer(packets, Clock()))
     frame = first_keyframe(Camera("cam", "Cam", rtsp="rtsp://cam/"), RtspDefaults(), lambda camera: ("", None))
     assert frame.keyframe
+
+
+class Asking(Fixed):
+    """A location that can be asked for keyframes."""
+
+    hurries = 0
+
+    def hurry(self):
+        self.hurries += 1
+
+
+def test_camera_that_begins_in_the_middle_of_a_group_is_asked_for_a_keyframe_once(monkeypatch, notebook):
+    clock = Clock()
+    between = Picture(b"\x00\x00\x00\x01\x41\x9a\x02\x05")
+    packets = [*[(0.04, between)] * 50, (0.04, keyframe()), *[(0.04, between)] * 5, (0.1, None)]
+    one = playing(monkeypatch, notebook, packets, clock)
+    one._location = Asking("rtsp://cam/")
+    with pytest.raises(errors.SourceError):
+        one.run_once()
+    assert one._location.hurries == 1
+
+
+def test_camera_that_begins_with_a_keyframe_is_not_asked_for_another(monkeypatch, notebook):
+    one = playing(monkeypatch, notebook, [(0.04, keyframe()), *[(0.4, GARBAGE)] * 5, (0.1, None)], Clock())
+    one._location = Asking("rtsp://cam/")
+    with pytest.raises(errors.SourceError):
+        one.run_once()
+    assert one._location.hurries == 0
+
+
+def test_wait_at_the_old_address_ends_when_the_camera_has_moved_even_after_a_wrong_password(notebook):
+    location = Asking("rtsp://127.0.0.1:1/")
+    one = RtspReader("cam", location, FAST, Timeline(), notebook)
+    location.moves += 1
+    began = time.monotonic()
+    one._wait(errors.WrongCredentials("x"), 60.0)
+    one._wait(errors.Unreachable("x"), 60.0)
+    assert time.monotonic() - began < 5
+
+
+def test_failure_at_the_old_address_is_not_held_against_the_new_one(notebook):
+    forgotten = threading.Event()
+
+    class Moving(Asking):
+        def url(self):
+            self.moves += 1  # while it is being asked
+            raise errors.Unreachable("away")
+
+        def forget(self):
+            forgotten.set()
+
+    one = RtspReader("cam", Moving("rtsp://127.0.0.1:1/"), FAST, Timeline(), notebook, backoff=Backoff(rand=lambda: 0.5))
+    one.start()
+    try:
+        assert notebook.wait(lambda n: sum(s.next_retry is not None for s in n.statuses) >= 4)
+    finally:
+        one.stop()
+        one.thread.join(5)
+    assert not forgotten.is_set()

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,9 +28,17 @@ class GatewayProcess:
     """One `gateway run`. `cameras` is the section of config.yaml as a mapping; `settings` are other sections."""
 
     def __init__(
-        self, folder: Path, cameras: Mapping[str, Any], settings: Mapping[str, Any] | None = None, *, wait: bool = True
+        self,
+        folder: Path,
+        cameras: Mapping[str, Any],
+        settings: Mapping[str, Any] | None = None,
+        *,
+        wait: bool = True,
+        enter: Sequence[str] = (),
     ) -> None:
+        """`enter` stands before the command: what takes it to another host."""
         self.folder = folder
+        self._enter = list(enter)
         self.ports = {name: free_port() for name in ("https", "http", "rtmp")}
         self.settings: dict[str, Any] = {
             "listen": {name: f"127.0.0.1:{port}" for name, port in self.ports.items()},
@@ -52,7 +60,7 @@ class GatewayProcess:
         """Start it; with `wait`, until it says that it is ready."""
         self._runs += 1
         self.child = Child(
-            [sys.executable, "-m", "gateway.cli", "run", "-c", str(self.config)],
+            [*self._enter, sys.executable, "-m", "gateway.cli", "run", "-c", str(self.config)],
             self.folder / f"gateway-{self._runs}.log",
             {"GATEWAY_ADMIN_PASSWORD": PASSWORD, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         )

@@ -66,6 +66,7 @@ class FakeGateway:
     def __init__(self) -> None:
         self.asked_widths: list[int | None] = []
         self.failure: Exception | None = None
+        self.forgotten: list[str] = []
         self.ready = Readiness(True, ())
         self.devices: dict[str, Any] = {}
         self.frames: tuple[str, ...] = ()
@@ -91,6 +92,10 @@ class FakeGateway:
     def discovered(self) -> tuple[DiscoveredView, ...]:
         xaddrs = ("http://u:p@10.0.0.9/onvif",)
         return (DiscoveredView("urn:uuid:1", "10.0.0.9", xaddrs, "Cam", "X1", 1.0, 2.0, "yard"),)
+
+    def forget_identity(self, camera_id: str) -> bool:
+        self.forgotten.append(camera_id)
+        return self.camera(camera_id) is not None
 
     def device(self, camera_id: str) -> Any:
         return self.devices.get(camera_id)
