@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from gateway.http.authenticator import Gatekeeper
 from gateway.media.demand import Hold
 from gateway.redact import redact
-from gateway.rtsp.auth import Gatekeeper
 from gateway.rtsp.delivery import Delivery
 from gateway.rtsp.interleaved import HIGH_WATER_BYTES, LOW_WATER_BYTES, InterleavedSink
 from gateway.rtsp.message import Interleaved, MessageError, MessageParser, Request, Response

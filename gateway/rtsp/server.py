@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from gateway.errors import ListenError
-from gateway.rtsp.auth import Gatekeeper
+from gateway.http.authenticator import Gatekeeper
 from gateway.rtsp.connection import Connection, Settings
 from gateway.rtsp.mount import Resolve
 

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gateway.http.authenticator import Authenticator, Gatekeeper, RefuseAll, Scheme, Verdict
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Authenticator, Gatekeeper, RefuseAll, Scheme, Verdict
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import RtspServer
 from gateway.simulator.encoder import StreamEncoder

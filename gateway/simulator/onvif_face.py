@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
+from gateway.http.authenticator import Gatekeeper, RefuseAll, Verdict
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Gatekeeper, RefuseAll, Verdict
 from gateway.simulator import onvif_documents as documents
 from gateway.simulator.onvif_documents import DeviceIdentity, MediaProfile
 from gateway.simulator.soap import TDS, TR2, TRT, Call, SoapFault, TokenJudge, envelope, fault, parse_call

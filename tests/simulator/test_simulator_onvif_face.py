@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from lxml import etree
 from zeep.wsse.username import UsernameToken
 
+from gateway.http.authenticator import Authenticator, Gatekeeper, RefuseAll, Scheme, digest_response, parse_parameters
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Authenticator, Gatekeeper, RefuseAll, Scheme, digest_response, parse_parameters
 from gateway.simulator import soap
 from gateway.simulator.onvif_documents import MediaProfile
 from gateway.simulator.onvif_face import (
