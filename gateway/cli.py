@@ -253,6 +253,9 @@ def _welcome(service: Service, generated: str | None, what: str) -> None:
     rtmp = service.port("rtmp")
     if rtmp is not None:
         print(f"  RTMP      rtmp://{host}:{rtmp}/live/CAMERA")
+    rtsp = service.port("rtsp")
+    if rtsp is not None:
+        print(f"  RTSP      rtsp://{host}:{rtsp}/live/CAMERA")
     print("  user      admin")
     if generated is not None:
         print(f"  password  {generated}   (made just now and shown only once; change it with: gateway passwd)")

@@ -32,6 +32,10 @@ from gateway.media.frame import Frame
 from gateway.media.state import State
 from gateway.media.stream import Stream
 from gateway.memory import give_back
+from gateway.nvr import onvif_device
+from gateway.nvr.logins import Logins
+from gateway.nvr.onvif_device import OnvifDevice
+from gateway.nvr.rtsp_output import RtspOutput
 from gateway.onvif.discovery import discover
 from gateway.onvif.registry import Change, Entry, Registry
 from gateway.onvif.wsdiscovery import Device
@@ -83,6 +87,15 @@ class Service:
             always=lambda stream: not stream.id.endswith(".sub"),
         )
         self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp, publish=self._publish_point)
+        logins = Logins(config.onvif, access)
+        self._rtsp = RtspOutput(config.listen.rtsp, self._streams.get, logins.for_streams)
+        self._onvif = OnvifDevice(
+            onvif_device.identity_of(config.site, access.installation),
+            logins,
+            lambda: self._cameras.values(),
+            rtsp_port=lambda: self._rtsp.port,
+            snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
+        )
         listen = config.listen
         certificates = Certificates(config.data_dir) if listen.https is not None else None
         pages = create_app(
@@ -94,6 +107,8 @@ class Service:
         self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        if config.onvif.enabled:
+            router.add_with_body(onvif_device.PREFIX, self._onvif.handle)
         self._http = HttpListeners(
             Application(router, self._bridge),
             https=_address(listen.https),
@@ -108,7 +123,10 @@ class Service:
         try:
             if self._listen.rtmp is not None:
                 await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
+            await self._rtsp.start()
             await self._http.start()
+            if self._config.onvif.enabled:
+                await self._onvif.announce(self._listen, self._http.port)
         except BaseException:
             await self.stop()
             raise
@@ -142,7 +160,8 @@ class Service:
         for source in self._cameras.values():
             self._stuck += source.stop()
         # one that fails to stop must not keep the others open
-        for result in await asyncio.gather(self._hls.close(), self._rtmp.stop(), self._http.stop(), return_exceptions=True):
+        parts = (self._onvif.stop(), self._hls.close(), self._rtmp.stop(), self._rtsp.stop(), self._http.stop())
+        for result in await asyncio.gather(*parts, return_exceptions=True):
             if isinstance(result, Exception):
                 log.error("stopping: %s", result, exc_info=result)
         try:
@@ -161,7 +180,9 @@ class Service:
         return self._http.failed.is_set()
 
     def port(self, scheme: str) -> int | None:
-        """The open port of `https`, `http` or `rtmp`."""
+        """The open port of `https`, `http`, `rtmp` or `rtsp`."""
+        if scheme == "rtsp":
+            return self._rtsp.port
         if scheme == "rtmp":
             return self._rtmp.port if self._listen.rtmp is not None else None
         return self._http.port(scheme)
@@ -238,7 +259,7 @@ class Service:
     # --- inside -----------------------------------------------------------------------------------------------------------
 
     def _view(self, source: CameraSource) -> CameraView:
-        return views.camera_view(source, self._listen.rtmp)
+        return views.camera_view(source, self._listen)
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -270,6 +291,7 @@ class Service:
             self._streams.pop(stream.id, None)
             self._hls.detach(stream.id)
             self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
+            self._rtsp.dismiss(stream)
 
     async def _authorise_rtmp(self, asked: Credentials) -> bool:
         return await self._access.check_params(asked.client, asked.params)
@@ -283,7 +305,8 @@ class Service:
             source.tick()
 
     async def _discover(self) -> None:
-        events = self._registry.seen(await discover(), time.time()) + self._registry.expire(time.time())
+        others = [device for device in await discover() if device.endpoint != self._onvif.identity.endpoint]
+        events = self._registry.seen(others, time.time()) + self._registry.expire(time.time())
         self._here = tuple(entry for entry in self._registry.entries() if not entry.gone)
         names = self._camera_ids()
         for event in events:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from gateway.config.model import HostPort
+from gateway.config.model import Listen
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
@@ -13,20 +13,21 @@ from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
 from gateway.web.ports import CameraView, DiscoveredView, StreamView
 
-_OUTPUTS = ("rtmp", "hls", "ws")
+_OUTPUTS = ("rtmp", "hls", "ws", "rtsp")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
-def camera_view(source: CameraSource, rtmp: HostPort | None) -> CameraView:
+def camera_view(source: CameraSource, listen: Listen) -> CameraView:
     """One camera with its streams."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
     urls: dict[str, str] = {}
     for view, suffix in zip(streams, ("", "_sub"), strict=False):
         urls[f"hls{suffix}"] = f"/hls/{view.id}/index.m3u8"
-        if rtmp is not None:
-            port = "" if rtmp.port == 1935 else f":{rtmp.port}"
-            urls[f"rtmp{suffix}"] = f"rtmp://{{host}}{port}/live/{view.id}"
+        for scheme, place, usual in (("rtmp", listen.rtmp, 1935), ("rtsp", listen.rtsp, 554)):
+            if place is not None:
+                port = "" if place.port == usual else f":{place.port}"
+                urls[f"{scheme}{suffix}"] = f"{scheme}://{{host}}{port}/live/{view.id}"
     urls["snapshot"] = f"/api/v1/cameras/{camera.id}/snapshot.jpg"
     main = source.streams[0] if source.streams else None
     return CameraView(

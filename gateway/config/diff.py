@@ -37,7 +37,7 @@ def diff(old: Config, new: Config) -> ConfigDiff:
     )
 
 
-_SECTIONS = ("listen", "discovery", "hls", "auth")
+_SECTIONS = ("listen", "discovery", "hls", "auth", "onvif")
 
 
 def _restart_keys(old: Config, new: Config) -> list[str]:

@@ -26,6 +26,7 @@ from gateway.config.model import (
     Discovery,
     Hls,
     Listen,
+    Onvif,
     Publish,
     RtspDefaults,
 )
@@ -65,7 +66,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     warnings = [warning for file, entries in cameras.items() for warning in _warnings(file, entries)]
     return Config(
         site=settings.site,
-        listen=Listen(settings.listen.https, settings.listen.http, settings.listen.rtmp),
+        listen=Listen(settings.listen.https, settings.listen.http, settings.listen.rtmp, settings.listen.rtsp),
         data_dir=settings.data_dir or path.parent / DEFAULT_DATA_FOLDER,
         discovery=Discovery(
             settings.discovery.enabled,
@@ -75,6 +76,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         auth=Auth(settings.auth.anonymous_viewing),
+        onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
         warnings=tuple(str(warning) for warning in sorted(warnings + _unread(path))),
     )

@@ -21,6 +21,7 @@ __all__ = [
     "Hls",
     "HostPort",
     "Listen",
+    "Onvif",
     "Publish",
     "RtspDefaults",
     "Secret",
@@ -55,6 +56,7 @@ class Listen:
     https: HostPort | None = _HTTPS
     http: HostPort | None = _HTTP
     rtmp: HostPort | None = _RTMP
+    rtsp: HostPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,15 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True)
+class Onvif:
+    """The gateway as an ONVIF device for NVRs. The user opens RTSP too, enabled or not."""
+
+    enabled: bool = False
+    username: str = ""
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """A camera that sends to us; it must know the key."""
 
@@ -141,6 +152,7 @@ class Config:
     rtsp: RtspDefaults = RtspDefaults()
     hls: Hls = Hls()
     auth: Auth = Auth()
+    onvif: Onvif = Onvif()
     cameras: tuple[Camera, ...] = ()
     warnings: tuple[str, ...] = ()
     """Complete lines about what was read but is not served, in the form of the findings."""

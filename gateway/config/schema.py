@@ -211,10 +211,11 @@ class ListenSection(Section):
     https: Listener = Listen().https
     http: Listener = Listen().http
     rtmp: Listener = Listen().rtmp
+    rtsp: Listener = Listen().rtsp
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         seen: dict[HostPort, str] = {}
-        for key in ("https", "http", "rtmp"):
+        for key in ("https", "http", "rtmp", "rtsp"):
             place = getattr(self, key)
             if place is None or place.port == 0:
                 continue
@@ -268,6 +269,25 @@ class HlsSection(Section):
 
 class AuthSection(Section):
     anonymous_viewing: Flag = False
+
+
+class OnvifSection(Section):
+    enabled: Flag = False
+    username: Label | None = None
+    password: Password | None = None
+    password_file: PasswordFile | None = None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        yield from _one_password(self.password, self.password_file)
+        if (self.username is None) is not (self.secret is None):
+            yield "", "username and password belong together: give both"
+        elif self.enabled and self.secret is None:
+            yield "", "needs a username and a password of its own, with which recorders log in"
+
+    @property
+    def secret(self) -> Secret | None:
+        """The password, wherever it came from."""
+        return self.password or self.password_file
 
 
 class PublishSection(Section):
@@ -366,7 +386,12 @@ class ConfigFile(Section):
     rtsp: Annotated[RtspSection, BeforeValidator(_null_is_absent)] = RtspSection()
     hls: Annotated[HlsSection, BeforeValidator(_null_is_absent)] = HlsSection()
     auth: Annotated[AuthSection, BeforeValidator(_null_is_absent)] = AuthSection()
+    onvif: Annotated[OnvifSection, BeforeValidator(_null_is_absent)] = OnvifSection()
     cameras: Cameras = {}
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.onvif.enabled and self.listen.rtsp is None:
+            yield "onvif", 'needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"'
 
 
 def known_keys(top: type[Section], path: tuple[str | int, ...]) -> list[str]:

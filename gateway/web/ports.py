@@ -33,7 +33,7 @@ class StreamView:
     keyframe_interval: float
     """Seconds; 0 until measured."""
     viewers: dict[str, int]
-    """By output: `rtmp`, `hls`, `ws`."""
+    """By output: `rtmp`, `hls`, `ws`, `rtsp`."""
     status: Status
     on_demand: bool
     """Pulled only while somebody watches."""
@@ -49,7 +49,7 @@ class CameraView:
     streams: tuple[StreamView, ...]
     """Main first, then sub if there is one."""
     urls: dict[str, str]
-    """`hls`, `rtmp`, `snapshot`, and `hls_sub`, `rtmp_sub` where there is a sub stream. `{host}` is the box's name."""
+    """`hls`, `rtmp`, `rtsp`, `snapshot`, and `hls_sub`, ... where there is a sub stream. `{host}` is the box's name."""
     source: str
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
