@@ -61,7 +61,13 @@ class _Device:
         self._identity = identity
         self._clock = clock
         self._users = users
-        own = Service(TDS, DEVICE_PATH, {}, capability=("Device", _NETWORK + _SYSTEM), pre_auth=_PRE_AUTH)
+        own = Service(
+            TDS,
+            DEVICE_PATH,
+            {"GetServiceCapabilities": _own_capabilities},
+            capability=("Device", _NETWORK + _SYSTEM),
+            pre_auth=_PRE_AUTH,
+        )
         self._services = (own, *others)
         self.service = replace(
             own,
@@ -70,7 +76,7 @@ class _Device:
                 "GetDeviceInformation": self._information,
                 "GetCapabilities": self._capabilities,
                 "GetServices": self._list,
-                "GetServiceCapabilities": lambda _call, _request: _CAPABILITIES,
+                "GetServiceCapabilities": _own_capabilities,
                 "GetScopes": self._scopes,
                 "GetHostname": self._hostname,
                 "GetNetworkInterfaces": self._network_interfaces,
@@ -124,10 +130,17 @@ class _Device:
             )
         )
 
-    def _list(self, _call: Call, request: OnvifRequest) -> str:
+    def _list(self, call: Call, request: OnvifRequest) -> str:
+        with_capabilities = call.text("IncludeCapability") in ("true", "1")
+
+        def capabilities(service: Service) -> str:
+            tell = service.operations.get("GetServiceCapabilities")
+            content = tell(call, request) if tell is not None and with_capabilities else ""
+            return f"<tds:Capabilities>{content}</tds:Capabilities>" if content else ""
+
         return "".join(
             f"<tds:Service><tds:Namespace>{service.namespace}</tds:Namespace>"
-            f"<tds:XAddr>{request.url(service.path)}</tds:XAddr><tds:Version><tt:Major>{service.version[0]}</tt:Major>"
+            f"<tds:XAddr>{request.url(service.path)}</tds:XAddr>{capabilities(service)}<tds:Version><tt:Major>{service.version[0]}</tt:Major>"
             f"<tt:Minor>{service.version[1]}</tt:Minor></tds:Version></tds:Service>"
             for service in self._services
             if service.listed
@@ -170,6 +183,10 @@ class _Device:
             f"<tds:User><tt:Username>{escape(name)}</tt:Username><tt:UserLevel>User</tt:UserLevel></tds:User>"
             for name in self._users
         )
+
+
+def _own_capabilities(_call: Call, _request: OnvifRequest) -> str:
+    return _CAPABILITIES
 
 
 def _from_dhcp(element: str) -> str:
