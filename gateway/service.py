@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -19,6 +21,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from gateway import __version__, views
 from gateway.config.diff import diff
 from gateway.config.model import Camera, Config, HostPort
+from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
@@ -40,13 +43,15 @@ from gateway.onvif.discovery import discover
 from gateway.onvif.registry import Change, Entry, Registry
 from gateway.onvif.wsdiscovery import Device
 from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.sources import adoption
 from gateway.sources.account import with_login
+from gateway.sources.adoption import Wish
 from gateway.sources.camera import CameraSource
 from gateway.sources.identity import pairs
 from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import onvif_resolver
 from gateway.web.app import create_app
-from gateway.web.ports import CameraView, DiscoveredView, Readiness
+from gateway.web.ports import AdoptedView, CameraView, DiscoveredView, Readiness
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +69,13 @@ STOP_READERS_S = 5.0
 class Service:
     """The running gateway. Implements `gateway.web.ports.GatewayPort`."""
 
-    def __init__(self, config: Config, access: Access) -> None:
+    def __init__(self, config: Config, access: Access, config_path: Path | None = None) -> None:
+        """`config_path` is where `config` came from, if from a file: only then cameras can be adopted."""
         self.site = config.site
         self.version = __version__
         self._config = config
+        self._config_path = config_path
+        self._adopting = threading.Lock()
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -250,6 +258,16 @@ class Service:
             return tuple(views.discovered_view(entry, names.get(entry.device.endpoint)) for entry in self._here)
 
         return self._on_loop(look)
+
+    def adopt(self, wish: Wish) -> AdoptedView:
+        """See `GatewayPort.adopt`."""
+        if self._config_path is None:
+            raise AdoptError("configuration", "this gateway runs without a configuration file and cannot remember a camera")
+        with self._adopting:
+            adopted = adoption.adopt(wish, self._config_path, os.environ)
+            self._on_loop(lambda: self.reload(adopted.config))
+        log.info("camera %s was adopted: %s", adopted.id, adopted.file)
+        return AdoptedView(adopted.id, adopted.name, f"{adopted.file.parent.name}/{adopted.file.name}", adopted.has_sub)
 
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""

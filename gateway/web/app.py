@@ -13,6 +13,7 @@ import gateway
 from gateway.http.access import Access
 from gateway.http.rsgi import MAX_BODY_BYTES
 from gateway.web import errors
+from gateway.web.adoption import adoption
 from gateway.web.api import api, health
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.cookies import form_token, keep_cookies
@@ -65,6 +66,7 @@ def create_app(
     app.extensions[PORT_KEY] = port
     app.register_blueprint(pages)
     app.register_blueprint(api)
+    app.register_blueprint(adoption)
     app.register_blueprint(health)
     errors.install(app)
     app.after_request(keep_cookies)

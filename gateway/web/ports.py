@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.media.state import Status
+from gateway.sources.adoption import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,17 @@ class DiscoveredView:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptedView:
+    """A camera that was taken over and is served from now on."""
+
+    id: str
+    name: str
+    file: str
+    """Where it is written down, as seen from config.yaml."""
+    has_sub: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """Answer of `/readyz`."""
 
@@ -96,6 +108,9 @@ class GatewayPort(Protocol):
 
     def discovered(self) -> tuple[DiscoveredView, ...]:
         """What the last discovery rounds found."""
+
+    def adopt(self, wish: Wish) -> AdoptedView:
+        """Ask a camera and take it into the configuration. Takes as long as the camera does; raises AdoptError."""
 
     def readiness(self) -> Readiness:
         """Whether the gateway serves as configured."""
