@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import render_template_string
 
 from gateway.errors import AdoptError
 from gateway.sources.adoption import Wish
-from gateway.web.ports import AdoptedView
+from gateway.web.adoption import FIELDS
+from gateway.web.ports import AdoptedView, DiscoveredView
 
 URL = "/api/v1/discovery/adopt"
 WISH = {"address": "192.168.1.20", "username": "admin", "password": "camera-pw"}
@@ -77,3 +81,14 @@ def test_malformed_wishes_are_bad_requests(browser: Any, wishes: list[Wish], bod
     headers = {"X-CSRF-Token": browser.csrf("/")}
     assert browser.client.post(URL, base_url=browser.base, json=body, headers=headers).status_code == 400
     assert wishes == []
+
+
+def test_the_form_names_the_fields_of_the_route(app: Any) -> None:
+    """Rendered as the discovery page includes it; what a device says of itself is escaped."""
+    template = (Path(__file__).parents[2] / "web/templates/_adopt_form.html").read_text(encoding="utf-8")
+    device = DiscoveredView("urn:1", "10.0.0.9:80", ("http://10.0.0.9/onvif",), '"><script>', "X1", 1.0, 2.0, None)
+    with app.test_request_context(base_url="https://box.local:8443"):
+        page = render_template_string(template, device=device)
+    assert set(re.findall(r'name="(\w+)"', page)) == {"csrf", *FIELDS}
+    assert f'action="{URL}"' in page
+    assert "<script>" not in page
