@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 TICK_S = 0.5
 """How often every stream is looked at: a frozen picture is called late within LATE_AFTER_S plus this."""
-TRIM_S = 30.0
+TRIM_S = 10.0
 """How often free memory goes back to the system."""
 PORT_CALL_S = 3.0
 STOP_READERS_S = 5.0

@@ -391,8 +391,9 @@ class Cutter:
 
 
 def _samples(frames: Sequence[Frame], times: Sequence[int], end: int) -> tuple[Sample, ...]:
-    durations = [after - time for time, after in zip(times, [*times[1:], end], strict=True)]
     return tuple(
-        Sample(frame.payload, max(1, duration), max(-MAX_OFFSET, min(frame.pts - time, MAX_OFFSET)), frame.keyframe)
-        for frame, time, duration in zip(frames, times, durations, strict=True)
+        [
+            Sample(frame.payload, max(1, after - time), max(-MAX_OFFSET, min(frame.pts - time, MAX_OFFSET)), frame.keyframe)
+            for frame, time, after in zip(frames, times, [*times[1:], end], strict=True)
+        ]
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gateway.media.fragment import Fragment
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -15,7 +17,12 @@ class Part:
     duration_us: int
     independent: bool
     """Begins with a frame that decoding can start from."""
-    payload: bytes
+    fragment: Fragment
+
+    @property
+    def payload(self) -> bytes:
+        """Its bytes."""
+        return self.fragment.payload
 
 
 @dataclass(slots=True)
@@ -43,7 +50,7 @@ class Segment:
         """Append the next part."""
         self.parts.append(part)
         self.duration_us += part.duration_us
-        self.size += len(part.payload)
+        self.size += part.fragment.size
 
     def payload(self) -> bytes:
         """The whole segment: its parts one after the other, so that both hold identical samples."""

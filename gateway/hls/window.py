@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from gateway.hls.cutter import Cut, Cutter, Pace
 from gateway.hls.segment import Part, Segment
-from gateway.media.fragment import fragment
+from gateway.media.fragment import Fragment
 from gateway.media.frame import Frame
 from gateway.media.init import init_segment
 from gateway.media.track import Tracks
@@ -202,9 +202,9 @@ class Window:
             self._open_segment(cut)
         segment = self._listed[-1]
         self._sequence += 1
-        payload = fragment(self._sequence, cut.runs)
-        segment.add(Part(cut.duration_us, cut.independent, payload))
-        self._size += len(payload)
+        media = Fragment(self._sequence, cut.runs)
+        segment.add(Part(cut.duration_us, cut.independent, media))
+        self._size += media.size
         self._now_us += cut.duration_us
         if cut.ends_segment:
             segment.complete = True

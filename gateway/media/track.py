@@ -16,6 +16,9 @@ class Kind(enum.Enum):
     VIDEO = "video"
     AUDIO = "audio"
 
+    # Members are compared by identity; enum's own hash is a Python function, and every frame is looked up by its kind.
+    __hash__ = object.__hash__
+
 
 class Codec(enum.Enum):
     """Codecs a frame may carry. Names are the ones users and the API see."""
@@ -29,13 +32,15 @@ class Codec(enum.Enum):
     """G.711 µ-law and A-law exist only on RTSP: the readers transcode them to AAC, the simulator's cameras send them."""
     PCMA = "pcma"
 
-    @property
-    def kind(self) -> Kind:
-        """VIDEO or AUDIO."""
-        return Kind.VIDEO if self in _VIDEO_CODECS else Kind.AUDIO
+    kind: Kind
+    """VIDEO or AUDIO."""
+
+    __hash__ = object.__hash__
 
 
-_VIDEO_CODECS = frozenset({Codec.H264, Codec.H265, Codec.AV1})
+for _codec in Codec:
+    _codec.kind = Kind.VIDEO if _codec in (Codec.H264, Codec.H265, Codec.AV1) else Kind.AUDIO
+del _codec
 
 VIDEO_CLOCK_HZ = 90_000
 """Every video track runs on RTP's clock, whatever its source, so that fMP4 needs no rounding."""

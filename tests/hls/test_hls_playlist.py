@@ -5,12 +5,13 @@ from synthetic import AUDIO, VIDEO
 
 from gateway.hls.playlist import MediaPlaylist, media_playlist, multivariant_playlist
 from gateway.hls.segment import Part, Segment
+from gateway.media.fragment import Fragment, TrackRun
 
 
 def segment(msn: int, *, parts: int = 10, complete: bool = True, discontinuity: bool = False, map_index: int = 1) -> Segment:
     made = Segment(msn, map_index, discontinuity, 1_700_000_000.1234 + 2 * msn)
     for index in range(parts):
-        made.add(Part(200_000, index == 0, b"x"))
+        made.add(Part(200_000, index == 0, Fragment(index, [TrackRun(1, 0, ())])))
     made.complete = complete
     return made
 

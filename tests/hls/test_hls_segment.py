@@ -1,6 +1,7 @@
 """Names and sums of segments."""
 
 from gateway.hls.segment import Part, Segment, map_name, part_name, segment_name
+from gateway.media.fragment import Fragment, Sample, TrackRun, fragment
 
 
 def test_names() -> None:
@@ -10,7 +11,9 @@ def test_names() -> None:
 def test_segment_sums_its_parts() -> None:
     segment = Segment(1, 1, False, 0.0)
     assert not segment.independent
-    segment.add(Part(200_000, True, b"ab"))
-    segment.add(Part(10_000, False, b""))
-    assert (segment.duration_us, segment.size, segment.payload()) == (210_000, 2, b"ab")
+    runs = [TrackRun(1, 0, (Sample(b"ab", 1, 0, True),))]
+    segment.add(Part(200_000, True, Fragment(1, runs)))
+    segment.add(Part(10_000, False, Fragment(2, [TrackRun(1, 1, ())])))
+    assert segment.payload() == fragment(1, runs) + fragment(2, [TrackRun(1, 1, ())])
+    assert (segment.duration_us, segment.size) == (210_000, len(segment.payload()))
     assert segment.independent

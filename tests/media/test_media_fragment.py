@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.media.fragment import Sample, TrackRun, fragment, frame_run
+from gateway.media.fragment import Fragment, Sample, TrackRun, fragment, frame_run
 from gateway.media.frame import Frame
 from gateway.media.track import Codec, TrackConfig
 
@@ -66,6 +66,17 @@ def test_every_sample_is_found_where_trun_says(sequence: int, runs: list[TrackRu
     assert tracks == [
         (run.track_id, run.decode_time, [(s.payload, s.duration, s.offset, s.keyframe) for s in run.samples]) for run in runs
     ]
+
+
+EMPTY = st.builds(TrackRun, st.just(2), st.integers(0, 9), st.just(()))
+
+
+@given(st.lists(RUNS, max_size=3), st.lists(EMPTY, min_size=1, max_size=2))
+def test_size_is_known_before_anything_is_written(runs: list[TrackRun], empty: list[TrackRun]) -> None:
+    lazy = Fragment(5, [*runs, *empty])
+    size = lazy.size
+    assert len(lazy.payload) == size
+    assert lazy.payload is lazy.payload
 
 
 def test_a_single_frame_keeps_its_times() -> None:
