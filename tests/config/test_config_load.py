@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.config.load import load
-from gateway.config.model import Camera, Config, HostPort, Listen, Publish, Secret, SubPolicy, Transport
+from gateway.config.model import Camera, Config, HostPort, Listen, Onvif, Publish, Secret, SubPolicy, Transport
 from gateway.errors import ConfigError
 
 from .conftest import Folder
@@ -28,12 +28,14 @@ def test_the_examples_of_the_shipped_file_are_valid_when_uncommented(folder: Fol
     (folder.path / "yard.password").write_text("s3cret\n")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     text = "\n".join(re.sub(r"^#((?:  )*[^\s#])", r"\1", line) for line in lines)  # prose stands after one space
-    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two"}
+    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "NVR_PASSWORD": "three"}
     config = folder.load(text)
     assert [camera.id for camera in config.cameras] == ["front-door", "yard", "gate"]
     assert config.discovery.credentials[0].password.reveal() == "one"
     assert config.cameras[1].password == Secret("s3cret")
-    assert (config.listen, config.hls, config.rtsp) == (Listen(), Config().hls, Config().rtsp)
+    assert config.listen == Listen(rtsp=HostPort("0.0.0.0", 8554))
+    assert config.onvif == Onvif(True, "nvr", Secret("three"))
+    assert (config.hls, config.rtsp) == (Config().hls, Config().rtsp)
 
 
 def test_an_empty_file_is_the_defaults(folder: Folder) -> None:
@@ -45,12 +47,13 @@ def test_every_value_arrives(folder: Folder) -> None:
     folder.environ = {"KEY": "k:e@y", "PW": "p/w"}
     config = folder.load("""\
         site: Warehouse 3
-        listen: {https: "[::]:9443", http: off, rtmp: "127.0.0.1:0"}
+        listen: {https: "[::]:9443", http: off, rtmp: "127.0.0.1:0", rtsp: "[::]:8554"}
         data_dir: state
         discovery: {enabled: no, interval: 2m, credentials: [{username: admin, password_file: pw}]}
         rtsp: {transport: auto, open_timeout: 8s, read_timeout: 3s}
         hls: {part: 500ms, segment: 4s, window: 24s}
         auth: {anonymous_viewing: true}
+        onvif: {username: nvr, password_file: pw}
         cameras:
           front-door:
             name: "Front door"
@@ -70,13 +73,14 @@ def test_every_value_arrives(folder: Folder) -> None:
             publish: {key: "${KEY}"}
     """)
     assert config.site == "Warehouse 3"
-    assert config.listen == Listen(HostPort("::", 9443), None, HostPort("127.0.0.1", 0))
+    assert config.listen == Listen(HostPort("::", 9443), None, HostPort("127.0.0.1", 0), HostPort("::", 8554))
     assert config.data_dir == folder.path / "state"
     assert (config.discovery.enabled, config.discovery.interval_s) == (False, 120.0)
     assert config.discovery.credentials[0].password == Secret("from file")
     assert (config.rtsp.transport, config.rtsp.open_timeout_s, config.rtsp.read_timeout_s) == (Transport.AUTO, 8.0, 3.0)
     assert (config.hls.part_s, config.hls.segment_s, config.hls.window_s) == (0.5, 4.0, 24.0)
     assert config.auth.anonymous_viewing
+    assert config.onvif == Onvif(False, "nvr", Secret("from file"))
     assert config.cameras == (
         Camera(
             "front-door",
@@ -257,6 +261,7 @@ KEYS = st.sampled_from(
         "segment",
         "window",
         "auth",
+        "onvif",
         "anonymous_viewing",
         "cameras",
         "yard",
