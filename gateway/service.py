@@ -101,6 +101,7 @@ class Service:
             onvif_device.identity_of(config.site, access.installation),
             logins,
             lambda: self._cameras.values(),
+            http_port=lambda scheme: self._http.port(scheme),
             rtsp_port=lambda: self._rtsp.port,
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
@@ -134,7 +135,7 @@ class Service:
             await self._rtsp.start()
             await self._http.start()
             if self._config.onvif.enabled:
-                await self._onvif.announce(self._listen, self._http.port)
+                await self._onvif.announce(self._listen)
         except BaseException:
             await self.stop()
             raise

@@ -46,11 +46,14 @@ class OnvifDevice:
         logins: Logins,
         cameras: Callable[[], Iterable[CameraSource]],
         *,
+        http_port: Callable[[str], int | None],
         rtsp_port: Callable[[], int | None],
         snapshot: Callable[[str], Awaitable[bytes | None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`http_port` gives the open port of `http` and `https`."""
         self.identity = identity
+        self._http_port = http_port
         self._logins = logins
         self._snapshot = snapshot
         # A keyframe cannot be had from a camera at will, and is not needed: every new viewer starts from the last one.
@@ -62,10 +65,10 @@ class OnvifDevice:
         self._announced: tuple[Announced, ...] = ()
         self._discovery = DiscoveryFace(lambda: self._announced)
 
-    async def announce(self, listen: Listen, port: Callable[[str], int | None]) -> None:
-        """Answer WS-Discovery from now on, and say hello. `port` gives the open port of a scheme."""
+    async def announce(self, listen: Listen) -> None:
+        """Answer WS-Discovery from now on, and say hello."""
         scheme, place = ("http", listen.http) if listen.http is not None else ("https", listen.https)
-        number = port(scheme)
+        number = self._http_port(scheme)
         if place is None or number is None:
             return
         self._announced = (Announced(self.identity, place.host, number, scheme),)
@@ -85,7 +88,7 @@ class OnvifDevice:
             return await self._picture(request)
         if request.method != "POST":
             return Response(405, b"ONVIF calls are POST requests\n", (("allow", "POST"), _NO_CACHE))
-        place = _place(request)
+        place = self._place(request)
         if place is None:
             return Response(400, b"the Host header is malformed\n", (_NO_CACHE,))
         call = OnvifRequest(
@@ -94,6 +97,21 @@ class OnvifDevice:
         answer = await self._face.handle(call)
         headers = tuple((name.lower(), value) for name, value in answer.headers)
         return Response(answer.status, answer.body, (SOAP_TYPE, _NO_CACHE, *headers))
+
+    def _place(self, request: Request) -> tuple[str, int] | None:
+        """Host and port by which the client has reached us; None if its Host header is malformed.
+
+        Behind a port forwarding only the client knows them. But libonvif leaves the port out of the header whatever it
+        is, and recorders may too: where the host is an address of our own, nothing stands in between.
+        """
+        match = _HOST.fullmatch(request.headers.get("host", ""))
+        if match is None:
+            return None
+        host = match["ipv6"] or match["name"]
+        if match["port"]:
+            return host, int(match["port"])
+        ours = any(host == interface.address for interface in interfaces.ipv4())
+        return host, (self._http_port(request.scheme) if ours else None) or _DEFAULT_PORTS[request.scheme]
 
     async def _picture(self, request: Request) -> Response:
         gatekeeper = self._logins.for_pictures(request.client)
@@ -134,12 +152,3 @@ def _mac() -> str | None:
         if re.fullmatch(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", text):
             return text
     return None
-
-
-def _place(request: Request) -> tuple[str, int] | None:
-    """Host and port by which the client has reached us: behind a port forwarding only it knows them."""
-    match = _HOST.fullmatch(request.headers.get("host", ""))
-    if match is None:
-        return None
-    port = int(match["port"]) if match["port"] else _DEFAULT_PORTS[request.scheme]
-    return match["ipv6"] or match["name"], port

@@ -55,6 +55,7 @@ class Box:
             identity_of("Warehouse & 3", access.installation),
             Logins(ONVIF, access),
             lambda: self.cameras,
+            http_port=lambda scheme: 8080,
             rtsp_port=lambda: 8554,
             snapshot=snapshot,
             clock=lambda: datetime.datetime.now(datetime.UTC).timestamp() + self.offset_s,
@@ -258,6 +259,20 @@ def test_a_snapshot_needs_the_login(make_box: Callable[..., Box]) -> None:
     picture = box.ask("GET", "/onvif/snapshot/yard", authorization=basic)
     assert (picture.status, picture.body) == (200, b"\xff\xd8picture")
     assert box.ask("GET", "/onvif/snapshot/nobody", authorization=basic).status == 404
+
+
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080/"),  # libonvif leaves the port out
+        ("127.0.0.1:9000", "http://127.0.0.1:9000/"),
+        ("gate.example", "http://gate.example:80/"),  # a router forwards its port 80 to us
+        ("[fe80::1]:9000", "http://[fe80::1]:9000/"),
+    ],
+)
+def test_answers_name_the_place_where_the_client_has_found_us(make_box: Callable[..., Box], host: str, named: str) -> None:
+    call = CALL.replace(b"GetScopes", b"GetCapabilities")
+    assert named.encode() in make_box().ask("POST", "/onvif/device_service", call, host=host).body
 
 
 def test_the_route_takes_calls_only(make_box: Callable[..., Box]) -> None:

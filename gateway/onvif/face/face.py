@@ -91,20 +91,18 @@ class Access:
             return _challenge(gatekeeper, stale=False)
         if self._throttle is not None and self._throttle.attempt(request.client) > 0:
             return OnvifAnswer(_NOT_SO_FAST.status, fault(_NOT_SO_FAST))
-        refusal = self._judged(gatekeeper, call, request, now)
-        if refusal is None and self._throttle is not None:
-            self._throttle.succeeded(request.client)
-        return refusal
-
-    def _judged(self, gatekeeper: Gatekeeper, call: Call, request: OnvifRequest, now: float) -> OnvifAnswer | None:
         if request.authorization is not None:
             verdict = gatekeeper.check("POST", request.path, request.authorization)
-            if verdict is Verdict.GRANTED:
-                return None
-            return _challenge(gatekeeper, stale=verdict is Verdict.STALE)
-        assert call.token is not None
-        if not isinstance(gatekeeper, RefuseAll) and self._judge.accepts(call.token, now):
+        elif call.token is not None and not isinstance(gatekeeper, RefuseAll) and self._judge.accepts(call.token, now):
+            verdict = Verdict.GRANTED
+        else:
+            verdict = Verdict.REFUSED
+        if verdict in (Verdict.GRANTED, Verdict.STALE) and self._throttle is not None:
+            self._throttle.succeeded(request.client)
+        if verdict is Verdict.GRANTED:
             return None
+        if request.authorization is not None:
+            return _challenge(gatekeeper, stale=verdict is Verdict.STALE)
         return OnvifAnswer(_REFUSED.status, fault(_REFUSED))
 
 
