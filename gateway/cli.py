@@ -301,6 +301,9 @@ def _welcome(service: Service, generated: str | None, what: str) -> None:
     rtsp = service.port("rtsp")
     if rtsp is not None:
         print(f"  RTSP      rtsp://{host}:{rtsp}/live/CAMERA")
+    onvif = service.port("onvif")
+    if onvif is not None:
+        print(f"  ONVIF     http://{host}:{onvif}/onvif/device_service   (for recorders)")
     print("  user      admin")
     if generated is not None:
         print(f"  password  {generated}   (made just now and shown only once; change it with: gateway passwd)")

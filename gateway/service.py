@@ -101,7 +101,6 @@ class Service:
             onvif_device.identity_of(config.site, access.installation),
             logins,
             lambda: self._cameras.values(),
-            http_port=lambda scheme: self._http.port(scheme),
             rtsp_port=lambda: self._rtsp.port,
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
@@ -116,8 +115,6 @@ class Service:
         self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
-        if config.onvif.enabled:
-            router.add_with_body(onvif_device.PREFIX, self._onvif.handle)
         self._http = HttpListeners(
             Application(router, self._bridge),
             https=_address(listen.https),
@@ -135,7 +132,7 @@ class Service:
             await self._rtsp.start()
             await self._http.start()
             if self._config.onvif.enabled:
-                await self._onvif.announce(self._listen)
+                await self._onvif.start(self._config.onvif.listen)
         except BaseException:
             await self.stop()
             raise
@@ -189,9 +186,9 @@ class Service:
         return self._http.failed.is_set()
 
     def port(self, scheme: str) -> int | None:
-        """The open port of `https`, `http`, `rtmp` or `rtsp`."""
-        if scheme == "rtsp":
-            return self._rtsp.port
+        """The open port of `https`, `http`, `rtmp`, `rtsp` or `onvif`."""
+        if scheme in ("rtsp", "onvif"):
+            return self._rtsp.port if scheme == "rtsp" else self._onvif.port
         if scheme == "rtmp":
             return self._rtmp.port if self._listen.rtmp is not None else None
         return self._http.port(scheme)

@@ -76,7 +76,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         auth=Auth(settings.auth.anonymous_viewing),
-        onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret),
+        onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret, settings.onvif.listen),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
         warnings=tuple(str(warning) for warning in sorted(warnings + _unread(path))),
     )

@@ -46,7 +46,7 @@ class SubPolicy(enum.Enum):
     ALWAYS = "always"
 
 
-_HTTPS, _HTTP, _RTMP = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935))
+_HTTPS, _HTTP, _RTMP, _ONVIF = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935, 8000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ class Onvif:
     enabled: bool = False
     username: str = ""
     password: Secret | None = None
+    listen: HostPort = _ONVIF
 
 
 @dataclass(frozen=True, slots=True)

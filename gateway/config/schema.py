@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 
 from gateway.config import addresses, secrets, units
 from gateway.config.addresses import HostPort, SourceUrl
-from gateway.config.model import Hls, Listen, RtspDefaults, SubPolicy, Transport
+from gateway.config.model import Hls, Listen, Onvif, RtspDefaults, SubPolicy, Transport
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Kind, Scalar
 
@@ -273,6 +273,7 @@ class AuthSection(Section):
 
 class OnvifSection(Section):
     enabled: Flag = False
+    listen: Annotated[HostPort, PlainValidator(_reader(addresses.host_port))] = Onvif().listen
     username: Label | None = None
     password: Password | None = None
     password_file: PasswordFile | None = None
@@ -392,6 +393,9 @@ class ConfigFile(Section):
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.onvif.enabled and self.listen.rtsp is None:
             yield "onvif", 'needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"'
+        for key in ("https", "http", "rtmp", "rtsp"):
+            if self.onvif.enabled and self.onvif.listen == getattr(self.listen, key) and self.onvif.listen.port:
+                yield "onvif", f"listens on the same address and port as listen.{key}"
 
 
 def known_keys(top: type[Section], path: tuple[str | int, ...]) -> list[str]:

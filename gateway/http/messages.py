@@ -40,5 +40,3 @@ class Response:
 
 Handler = Callable[[Request], Awaitable[Response]]
 """A native route. It is cancelled when its client goes away."""
-BodyHandler = Callable[[Request, bytes], Awaitable[Response]]
-"""A native route that takes the request's body, or the bridge to Flask."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Container, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from gateway.http.messages import BodyHandler, Handler, Request
+from gateway.http.messages import Handler, Request
 
 
 class WebSocketMessage(Protocol):
@@ -47,18 +47,12 @@ class Router:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
-        self._takers: dict[str, BodyHandler] = {}
         self._websockets: dict[str, WebSocketHandler] = {}
 
     def add(self, prefix: str, handler: Handler) -> None:
         """Route `prefix` to `handler`. Raises ValueError if it is taken or does not begin with a slash."""
         _claim(self._handlers, prefix)
         self._handlers[prefix] = handler
-
-    def add_with_body(self, prefix: str, handler: BodyHandler) -> None:
-        """Route `prefix` to a handler that takes bodies; one without a body goes first. Raises ValueError as `add` does."""
-        _claim(self._takers, prefix)
-        self._takers[prefix] = handler
 
     def add_websocket(self, prefix: str, handler: WebSocketHandler) -> None:
         """Route WebSockets under `prefix`. Raises ValueError as `add` does."""
@@ -69,23 +63,19 @@ class Router:
         """The handler for a path, None if it is Flask's."""
         return self._handlers.get(_longest(self._handlers, path))
 
-    def find_with_body(self, path: str) -> BodyHandler | None:
-        """The handler with a body for a path."""
-        return self._takers.get(_longest(self._takers, path))
-
     def find_websocket(self, path: str) -> WebSocketHandler | None:
         """The WebSocket handler for a path."""
         return self._websockets.get(_longest(self._websockets, path))
 
 
-def _claim(routes: Container[str], prefix: str) -> None:
+def _claim(routes: dict[str, Handler] | dict[str, WebSocketHandler], prefix: str) -> None:
     if not prefix.startswith("/"):
         raise ValueError(f"prefix {prefix!r} does not begin with a slash")
     if prefix in routes:
         raise ValueError(f"prefix {prefix!r} is routed twice")
 
 
-def _longest(routes: Iterable[str], path: str) -> str:
+def _longest(routes: dict[str, Handler] | dict[str, WebSocketHandler], path: str) -> str:
     best = ""
     for prefix in routes:
         if len(prefix) > len(best) and path.startswith(prefix):

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.http.messages import BodyHandler, Request, Response
+from gateway.http.messages import Request, Response
 from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.http.router import Router, WebSocket
 from gateway.redact import redact
@@ -30,6 +30,9 @@ BODY_DEADLINE_S = 30.0
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HeaderList = list[tuple[str, str]]
+BodyHandler = Callable[[Request, bytes], Awaitable[Response]]
+"""Answers a request with its body: the bridge to Flask."""
+
 
 class Scope(Protocol):
     """The parts of granian's RSGI scope that are read."""
@@ -124,9 +127,8 @@ class Application:
         handler = self._router.find(request.path)
         if handler is not None:
             return await handler(request)
-        taker = self._router.find_with_body(request.path) or self._pages
         if request.method in BODILESS:
-            return await taker(request, b"")
+            return await self._pages(request, b"")
         try:
             async with asyncio.timeout(BODY_DEADLINE_S):
                 body = await _read_body(request, protocol)
@@ -134,7 +136,7 @@ class Application:
             return _plain(408, "the request's body did not arrive in time")
         if body is None:
             return _plain(413, f"a request may carry {MAX_BODY_BYTES} bytes at most")
-        return await taker(request, body)
+        return await self._pages(request, body)
 
     async def _websocket(self, request: Request, protocol: WebSocket) -> None:
         handler = self._router.find_websocket(request.path)

@@ -1,6 +1,6 @@
 """The gateway as one ONVIF device (Profile S): NVRs find it, log in with its own user, and see every stream as a profile.
 
-`handle` is a native HTTP route on the gateway's own listeners; WS-Discovery has a socket of its own. Event loop only.
+It has a listener of its own, see `onvif.face.http_face`, and a socket for WS-Discovery. Event loop only.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from gateway import __version__
-from gateway.config.model import Listen
+from gateway.config.model import HostPort
 from gateway.errors import ListenError
 from gateway.http.authenticator import Verdict
-from gateway.http.messages import Request, Response
 from gateway.nvr.logins import Logins
 from gateway.nvr.profiles import SNAPSHOT_PATH, media_profiles, signals
 from gateway.onvif import interfaces
@@ -23,6 +22,7 @@ from gateway.onvif.face.device import device_service
 from gateway.onvif.face.discovery import Announced, DiscoveryFace
 from gateway.onvif.face.events import events_services
 from gateway.onvif.face.face import Access, OnvifFace, OnvifRequest
+from gateway.onvif.face.http_face import HttpFace, HttpRequest, HttpResponse
 from gateway.onvif.face.identity import DeviceIdentity, endpoint_of
 from gateway.onvif.face.media import Catalogue, media_services
 from gateway.onvif.face.tokens import TokenJudge
@@ -31,10 +31,7 @@ from gateway.sources.camera import CameraSource
 log = logging.getLogger(__name__)
 
 PREFIX = "/onvif/"
-SOAP_TYPE = ("content-type", "application/soap+xml; charset=utf-8")
-_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::(?P<port>\d{1,5}))?")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_NO_CACHE = ("cache-control", "no-store")
+SOAP_TYPE = "application/soap+xml; charset=utf-8"
 
 
 class OnvifDevice:
@@ -46,14 +43,13 @@ class OnvifDevice:
         logins: Logins,
         cameras: Callable[[], Iterable[CameraSource]],
         *,
-        http_port: Callable[[str], int | None],
         rtsp_port: Callable[[], int | None],
         snapshot: Callable[[str], Awaitable[bytes | None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`http_port` gives the open port of `http` and `https`."""
         self.identity = identity
-        self._http_port = http_port
+        self.port: int | None = None
+        """The open port."""
         self._logins = logins
         self._snapshot = snapshot
         # A keyframe cannot be had from a camera at will, and is not needed: every new viewer starts from the last one.
@@ -62,16 +58,15 @@ class OnvifDevice:
         device = device_service(identity, services, clock=clock, users=logins.users)
         access = Access(TokenJudge(logins.users), logins.for_calls, logins.throttle)
         self._face = OnvifFace((device, *services), access, clock=clock)
+        self._http = HttpFace(self.handle)
         self._announced: tuple[Announced, ...] = ()
         self._discovery = DiscoveryFace(lambda: self._announced)
 
-    async def announce(self, listen: Listen) -> None:
-        """Answer WS-Discovery from now on, and say hello."""
-        scheme, place = ("http", listen.http) if listen.http is not None else ("https", listen.https)
-        number = self._http_port(scheme)
-        if place is None or number is None:
-            return
-        self._announced = (Announced(self.identity, place.host, number, scheme),)
+    async def start(self, listen: HostPort) -> None:
+        """Listen, answer WS-Discovery, and say hello. Raises ListenError if the port cannot be had."""
+        self.port = await self._http.start(listen.host, listen.port)
+        log.info("onvif: listening on %s:%s", listen.host, self.port)
+        self._announced = (Announced(self.identity, listen.host, self.port),)
         try:
             await self._discovery.start()
         except ListenError as error:
@@ -79,51 +74,40 @@ class OnvifDevice:
             log.warning("%s; recorders will not find this gateway by themselves", error)
 
     async def stop(self) -> None:
-        """Say goodbye. Harmless if not announced."""
+        """Say goodbye and close. Harmless if not started."""
         await self._discovery.stop()
+        await self._http.stop()
+        self.port = None
 
-    async def handle(self, request: Request, body: bytes) -> Response:
-        """The HTTP route of everything below `PREFIX`."""
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer one HTTP request."""
         if request.path.startswith(SNAPSHOT_PATH) and request.method in ("GET", "HEAD"):
             return await self._picture(request)
+        if not request.path.startswith(PREFIX):
+            return HttpResponse(404)
         if request.method != "POST":
-            return Response(405, b"ONVIF calls are POST requests\n", (("allow", "POST"), _NO_CACHE))
-        place = self._place(request)
-        if place is None:
-            return Response(400, b"the Host header is malformed\n", (_NO_CACHE,))
+            return HttpResponse(405, headers=(("Allow", "POST"),))
         call = OnvifRequest(
-            body, request.path, request.headers.get("authorization"), *place, request.scheme, request.client
+            request.body,
+            request.target,
+            request.headers.get("authorization"),
+            request.host,
+            request.port,
+            client=request.client,
         )
         answer = await self._face.handle(call)
-        headers = tuple((name.lower(), value) for name, value in answer.headers)
-        return Response(answer.status, answer.body, (SOAP_TYPE, _NO_CACHE, *headers))
+        return HttpResponse(answer.status, answer.body, SOAP_TYPE, answer.headers)
 
-    def _place(self, request: Request) -> tuple[str, int] | None:
-        """Host and port by which the client has reached us; None if its Host header is malformed.
-
-        Behind a port forwarding only the client knows them. But libonvif leaves the port out of the header whatever it
-        is, and recorders may too: where the host is an address of our own, nothing stands in between.
-        """
-        match = _HOST.fullmatch(request.headers.get("host", ""))
-        if match is None:
-            return None
-        host = match["ipv6"] or match["name"]
-        if match["port"]:
-            return host, int(match["port"])
-        ours = any(host == interface.address for interface in interfaces.ipv4())
-        return host, (self._http_port(request.scheme) if ours else None) or _DEFAULT_PORTS[request.scheme]
-
-    async def _picture(self, request: Request) -> Response:
+    async def _picture(self, request: HttpRequest) -> HttpResponse:
         gatekeeper = self._logins.for_pictures(request.client)
-        target = f"{request.path}?{request.query}" if request.query else request.path
-        verdict = gatekeeper.check(request.method, target, request.headers.get("authorization"))
+        verdict = gatekeeper.check(request.method, request.target, request.headers.get("authorization"))
         if verdict is not Verdict.GRANTED:
             challenges = gatekeeper.challenges(stale=verdict is Verdict.STALE)
-            return Response(401, b"", (_NO_CACHE, *(("www-authenticate", value) for value in challenges)))
+            return HttpResponse(401, headers=tuple(("WWW-Authenticate", value) for value in challenges))
         picture = await self._snapshot(request.path.removeprefix(SNAPSHOT_PATH))
         if picture is None:
-            return Response(404, b"there has been no picture yet\n", (_NO_CACHE,))
-        return Response(200, picture, (("content-type", "image/jpeg"), _NO_CACHE))
+            return HttpResponse(404, b"there has been no picture yet\n")
+        return HttpResponse(200, picture, "image/jpeg")
 
 
 def identity_of(site: str, installation: str) -> DeviceIdentity:

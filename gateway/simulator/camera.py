@@ -16,12 +16,12 @@ from gateway.http.authenticator import Authenticator, Gatekeeper, RefuseAll, Sch
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
 from gateway.onvif.face.face import OnvifRequest
+from gateway.onvif.face.http_face import HttpFace, HttpRequest, HttpResponse
 from gateway.onvif.face.profiles import Profiles
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import RtspServer
 from gateway.simulator.encoder import StreamEncoder
 from gateway.simulator.faults import Faults, Frozen
-from gateway.simulator.http_face import HttpFace, HttpRequest, HttpResponse
 from gateway.simulator.onvif_face import SNAPSHOT_PATH, camera_face, identity_of, profile_of
 from gateway.simulator.picture import camera_hue
 from gateway.simulator.snapshot import Photographer

@@ -18,6 +18,7 @@ from gateway.errors import ListenError
 from gateway.media.track import Codec
 from gateway.onvif.face.device import DEVICE_PATH
 from gateway.onvif.face.discovery import Announced, DiscoveryFace
+from gateway.onvif.face.http_face import HttpFace
 from gateway.simulator.camera import (
     DEFAULT_PASSWORD,
     DEFAULT_SUB,
@@ -30,7 +31,6 @@ from gateway.simulator.camera import (
     make_encoders,
 )
 from gateway.simulator.control import Control, parse_size
-from gateway.simulator.http_face import HttpFace
 from gateway.simulator.onvif_face import SNAPSHOT_PATH
 from gateway.simulator.video_codec import VideoSpec
 

@@ -47,6 +47,10 @@ WRONG = {
         "onvif:\n  enabled: true\n  username: nvr\n  password: x\n",
         '1: onvif: needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"',
     ),
+    "recorders on a port that is taken": (
+        "listen:\n  rtsp: 0.0.0.0:8554\nonvif:\n  enabled: true\n  username: nvr\n  password: x\n  listen: 0.0.0.0:8080\n",
+        "3: onvif: listens on the same address and port as listen.http",
+    ),
     "RTSP on a port that is taken": (
         "listen:\n  rtsp: 0.0.0.0:1935\n",
         "2: listen.rtsp: uses the same address and port as listen.rtmp",

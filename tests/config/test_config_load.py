@@ -53,7 +53,7 @@ def test_every_value_arrives(folder: Folder) -> None:
         rtsp: {transport: auto, open_timeout: 8s, read_timeout: 3s}
         hls: {part: 500ms, segment: 4s, window: 24s}
         auth: {anonymous_viewing: true}
-        onvif: {username: nvr, password_file: pw}
+        onvif: {listen: "[::]:8001", username: nvr, password_file: pw}
         cameras:
           front-door:
             name: "Front door"
@@ -80,7 +80,7 @@ def test_every_value_arrives(folder: Folder) -> None:
     assert (config.rtsp.transport, config.rtsp.open_timeout_s, config.rtsp.read_timeout_s) == (Transport.AUTO, 8.0, 3.0)
     assert (config.hls.part_s, config.hls.segment_s, config.hls.window_s) == (0.5, 4.0, 24.0)
     assert config.auth.anonymous_viewing
-    assert config.onvif == Onvif(False, "nvr", Secret("from file"))
+    assert config.onvif == Onvif(False, "nvr", Secret("from file"), HostPort("::", 8001))
     assert config.cameras == (
         Camera(
             "front-door",

@@ -40,19 +40,6 @@ def test_websockets_have_routes_of_their_own():
     assert router.find("/live") is None
 
 
-def test_routes_with_a_body_stand_apart():
-    async def taker(request: Request, body: bytes) -> Response:
-        return Response(200)
-
-    router = Router()
-    router.add_with_body("/onvif/", taker)
-    assert router.find_with_body("/onvif/device_service") is taker
-    assert router.find_with_body("/onvif") is None
-    assert router.find("/onvif/device_service") is None
-    with pytest.raises(ValueError, match="twice"):
-        router.add_with_body("/onvif/", taker)
-
-
 def test_a_route_given_twice_is_a_defect():
     router = Router()
     router.add("/hls/", handler)

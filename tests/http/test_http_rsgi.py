@@ -104,22 +104,6 @@ def test_native_handlers_answer_and_the_rest_goes_to_the_pages():
     assert serve(handler, FakeScope("/login", "POST"), b"ab", b"c")[0][2] == b"page 3"
 
 
-def test_a_native_handler_may_take_the_body_too():
-    async def taker(request: Request, body: bytes) -> Response:
-        return Response(200, b"%s took %d" % (request.method.encode(), len(body)))
-
-    async def run(scope: FakeScope, *chunks: bytes) -> Any:
-        router = Router()
-        router.add_with_body("/onvif/", taker)
-        protocol = FakeProtocol(*chunks)
-        await asyncio.create_task(Application(router, pages).__rsgi__(scope, protocol))
-        return protocol.answers[0][2]
-
-    assert asyncio.run(run(FakeScope("/onvif/x", "POST"), b"ab", b"c")) == b"POST took 3"
-    assert asyncio.run(run(FakeScope("/onvif/x"))) == b"GET took 0"
-    assert asyncio.run(run(FakeScope("/login", "POST"), b"abcd")) == b"page 4"
-
-
 def test_a_defect_answers_500_and_is_logged_once_without_credentials(caplog):
     async def handler(request: Request) -> Response:
         raise RuntimeError("rtsp://admin:hunter22@10.0.0.1 broke")

@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
 
+from child import free_port
 from gateway_process import GatewayProcess
 from gst_process import GstCamera
 
@@ -20,7 +21,7 @@ USERNAME, PASSWORD = "nvr", "p@ss w/ord?"
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """One gateway with two live cameras, RTSP and ONVIF on: `front` with sound and a sub stream, `rear` in H.265."""
-    folder = tmp_path_factory.mktemp("nvr")
+    folder, port = tmp_path_factory.mktemp("nvr"), free_port()
     with ExitStack() as stack:
         front, sub, rear = (
             GstCamera(folder, **options)
@@ -31,8 +32,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]
         gateway = GatewayProcess(
             folder,
             {"front": {"name": "Front <door>", "rtsp": front.url(), "sub": sub.url()}, "rear": {"rtsp": rear.url()}},
-            {"onvif": {"enabled": True, "username": USERNAME, "password": PASSWORD}},
+            {"onvif": {"enabled": True, "listen": f"127.0.0.1:{port}", "username": USERNAME, "password": PASSWORD}},
         )
         stack.callback(gateway.end)
+        gateway.ports["onvif"] = port
         gateway.wait_live("front", "rear")
         yield gateway

@@ -56,7 +56,7 @@ def ask(served: GatewayProcess, installed: dict[str, Installed]) -> Callable[...
         if client.command is None:
             pytest.skip(client.reason)
         done = subprocess.run(
-            [*client.command, "127.0.0.1", str(served.ports["http"]), USERNAME, *more],
+            [*client.command, "127.0.0.1", str(served.ports["onvif"]), USERNAME, *more],
             input=f"{password}\n", capture_output=True, text=True, timeout=CALL_S, check=False,
             env={"PATH": "/usr/bin:/bin", "NODE_PATH": client.node_path, "LANG": "C.UTF-8"},
         )  # fmt: skip

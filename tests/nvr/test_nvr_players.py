@@ -75,7 +75,7 @@ def test_another_gateway_pulls_over_onvif_and_over_rtsp(served: GatewayProcess, 
     second = GatewayProcess(
         tmp_path,
         {
-            "found": {"address": f"127.0.0.1:{served.ports['http']}", **login},
+            "found": {"address": f"127.0.0.1:{served.ports['onvif']}", **login},
             "rear": {"rtsp": served.rtsp("rear"), **login, "transport": "udp"},
         },
     )

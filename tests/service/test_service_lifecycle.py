@@ -180,10 +180,11 @@ def test_recorders_find_this_gateway_and_it_does_not_find_itself(config, serving
     async def main():
         monkeypatch.setattr("gateway.service.discover", discover)
         monkeypatch.setattr("gateway.onvif.face.discovery.DiscoveryFace.announce", lambda _face, one: told.append(one))
-        onvif = Onvif(True, "nvr", Secret("pw"))
+        onvif = Onvif(True, "nvr", Secret("pw"), HostPort("127.0.0.1", 0))
         async with serving(replace(config, listen=replace(config.listen, rtsp=config.listen.http), onvif=onvif)) as service:
             assert service.port("rtsp")
-            assert [(one.identity.name, one.http_port) for one in told] == [(config.site, service.port("http"))]
+            assert await asyncio.to_thread(accepts, service.port("onvif"))
+            assert [(one.identity.name, one.http_port) for one in told] == [(config.site, service.port("onvif"))]
             heard.append(told[0].identity.endpoint)
             await service._discover()
             assert [view.endpoint for view in service.discovered()] == ["urn:uuid:camera"]

@@ -174,7 +174,7 @@ class _Device:
 
     def _network_protocols(self, _call: Call, request: OnvifRequest) -> str:
         return (
-            f"<tds:NetworkProtocols><tt:Name>{request.scheme.upper()}</tt:Name><tt:Enabled>true</tt:Enabled>"
+            f"<tds:NetworkProtocols><tt:Name>HTTP</tt:Name><tt:Enabled>true</tt:Enabled>"
             f"<tt:Port>{request.port}</tt:Port></tds:NetworkProtocols>"
         )
 

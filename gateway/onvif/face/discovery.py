@@ -53,7 +53,6 @@ class Announced:
     identity: DeviceIdentity
     host: str
     http_port: int
-    scheme: str = "http"
 
 
 class Responder:
@@ -207,7 +206,7 @@ def _description(device: Announced, local: str) -> str:
     host = local if device.host in ("", "0.0.0.0", "::") else device.host
     return (
         f"{_reference(device)}<d:Types>{_TYPES}</d:Types><d:Scopes>{' '.join(device.identity.scopes)}</d:Scopes>"
-        f"<d:XAddrs>{device.scheme}://{host}:{device.http_port}{DEVICE_PATH}</d:XAddrs>"
+        f"<d:XAddrs>http://{host}:{device.http_port}{DEVICE_PATH}</d:XAddrs>"
         "<d:MetadataVersion>1</d:MetadataVersion>"
     )
 

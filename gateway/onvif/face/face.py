@@ -32,13 +32,12 @@ class OnvifRequest:
     host: str
     """Without brackets."""
     port: int
-    scheme: str = "http"
     client: str = ""
     """The client's address, for slowing down whoever guesses passwords."""
 
     def url(self, path: str) -> str:
         """A URL of ours, at the place where the client has found us."""
-        return f"{self.scheme}://{authority(self.host, self.port)}{path}"
+        return f"http://{authority(self.host, self.port)}{path}"
 
 
 @dataclass(frozen=True, slots=True)
