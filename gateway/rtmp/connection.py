@@ -84,6 +84,8 @@ class ServerLimits:
     """A publisher that sends no media, or none that can be decoded, is closed after this long."""
     connections: int = 1000
     per_address: int = 64
+    messages: int = 2000
+    """In `tick_s` from a client that does not publish. A player says a dozen; each one costs the loop some microseconds."""
     tick_s: float = 1.0
     chunk: ChunkLimits = field(default_factory=ChunkLimits)
     viewer: ViewerLimits = field(default_factory=ViewerLimits)
@@ -141,6 +143,8 @@ class _Playing:
     hold: Hold
     since: float
     ping_at: float
+    dropped: int = 0
+    """Of the viewer's, so many are in the counters."""
 
 
 class Connection(asyncio.Protocol):
@@ -157,8 +161,16 @@ class Connection(asyncio.Protocol):
         self._publisher: Publisher | None = None
         self._paused_reading = False
         self._admitted = False
+        self._asked = False
+        """For a stream, since it was last idle."""
+        self._messages_before = 0
+        """As of the last tick."""
         self.client = "?"
         """The peer's address, without port."""
+
+    @property
+    def _closing(self) -> bool:
+        return self._state is _State.CLOSING
 
     @property
     def playing(self) -> bool:
@@ -183,7 +195,8 @@ class Connection(asyncio.Protocol):
             return
         self._admitted = True
         _tune(transport.get_extra_info("socket"))
-        transport.set_write_buffer_limits(high=self._context.limits.viewer.high_water_bytes)
+        # What the kernel does not take at once blocks the player, so that pictures wait where they can still be dropped.
+        transport.set_write_buffer_limits(high=0)
         self._deadline = self._context.monotonic() + self._context.limits.handshake_s
 
     def data_received(self, data: bytes) -> None:
@@ -197,6 +210,9 @@ class Connection(asyncio.Protocol):
             self._be_idle()
         for event in events:
             self._handle(event)
+        said = self._session.messages - self._messages_before
+        if said > self._context.limits.messages and self._publisher is None and not self._closing:
+            self._break_off("too many messages")
 
     def eof_received(self) -> bool | None:
         """The peer is done; the transport closes itself."""
@@ -231,6 +247,7 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
+        self._messages_before = self._session.messages
         if self._deadline is not None and now >= self._deadline:
             self._overdue(now)
             return
@@ -242,6 +259,7 @@ class Connection(asyncio.Protocol):
         playing = self._playing
         if playing is None:
             return
+        self._count_dropped(playing)
         failure = playing.viewer.check(now)
         if failure:
             if playing.viewer.too_slow:
@@ -285,25 +303,28 @@ class Connection(asyncio.Protocol):
                 self._publisher.take(event.type_id, event.timestamp, event.payload, now)
         elif isinstance(event, Play):
             self._leave("another play")
-            # `_open` keeps its own deadlines; this one is for an `authorise` or `resolve` that breaks.
-            self._state = _State.OPENING
-            self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + FLUSH_S
+            # `_open` keeps its own deadlines; this one is for an `authorise` or `resolve` that breaks, and for a client that
+            # asks again and again.
+            if not self._asked:
+                self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + FLUSH_S
+            self._state, self._asked = _State.OPENING, True
             self._opening = asyncio.get_running_loop().create_task(self._open(event.address))
         elif isinstance(event, Publish):
             self._leave("another publish")
             self._publish(event.address)
         elif isinstance(event, CloseStream):
+            served = self._playing is not None or self._publisher is not None
             self._leave("the player closed the stream" if self._publisher is None else "the publisher left")
-            self._be_idle()
+            if served:
+                self._be_idle()
+            else:
+                self._state = _State.IDLE  # closing what never began buys no time
         elif isinstance(event, Pause) and self._playing is not None:
             self._playing.viewer.pause(event.paused)
         elif isinstance(event, Receive) and self._playing is not None:
             self._playing.viewer.receive(event.audio, event.video)
         elif isinstance(event, Failed):
-            self._leave("protocol error")
-            self._context.counters.broken += 1
-            self._complain(f"closed: {event.error}")
-            self._finish(b"", count=False)
+            self._break_off(str(event.error))
 
     async def _open(self, address: Address) -> None:
         """Bring the player to its stream, or tell it why not."""
@@ -333,6 +354,8 @@ class Connection(asyncio.Protocol):
         limits = self._context.limits
         now = self._context.monotonic()
         viewer = Viewer(self._transport, self._session.fourccs, now, limits=limits.viewer)
+        if self._paused_reading:
+            viewer.block()
         relay, refusal = self._context.relays.join(stream, viewer)
         if relay is None:
             self._refuse(refusal)
@@ -418,6 +441,13 @@ class Connection(asyncio.Protocol):
             self._transport.write(last)
         self._transport.write_eof()
 
+    def _break_off(self, reason: str) -> None:
+        """The peer breaks the protocol, or a limit."""
+        self._leave("protocol error")
+        self._context.counters.broken += 1
+        self._complain(f"closed: {reason}")
+        self._finish(b"", count=False)
+
     def _overdue(self, now: float) -> None:
         if self._state is not _State.CLOSING:
             self._context.counters.broken += 1
@@ -428,7 +458,7 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     def _be_idle(self) -> None:
-        self._state = _State.IDLE
+        self._state, self._asked = _State.IDLE, False
         self._deadline = self._context.monotonic() + self._context.limits.action_s
 
     def _leave(self, reason: str) -> None:
@@ -446,7 +476,7 @@ class Connection(asyncio.Protocol):
         playing.hold.release()
         viewer, counters = playing.viewer, self._context.counters
         counters.overflows += viewer.overflows
-        counters.dropped += viewer.dropped
+        self._count_dropped(playing)
         log.info(
             "rtmp %s: played %s for %.1f s, %d bytes, behind %d times: %s",
             self.client,
@@ -456,6 +486,12 @@ class Connection(asyncio.Protocol):
             viewer.overflows,
             reason,
         )
+
+    def _count_dropped(self, playing: _Playing) -> None:
+        new, playing.dropped = playing.viewer.dropped - playing.dropped, playing.viewer.dropped
+        if new:
+            self._context.counters.dropped += new
+            playing.relay.stream.demand.dropped[DEMAND_KIND] += new
 
     def _complain(self, text: str) -> None:
         self._context.complaints.add(self.client, self._context.monotonic(), text)

@@ -16,21 +16,18 @@ from dataclasses import dataclass, field
 
 from gateway.rtmp import amf0, chunk
 from gateway.rtmp.address import Address, parse_address
-from gateway.rtmp.chunk import ChunkLimits, ChunkReader, Message, encode_message
+from gateway.rtmp.chunk import ChunkLimits, Message, encode_message
 from gateway.rtmp.errors import RtmpError, SessionError
 from gateway.rtmp.handshake import RandomBytes, ServerHandshake
+from gateway.rtmp.link import PING_REQUEST, STREAM_BEGIN, WINDOW_BYTES, Link, control, user_control
 
-WINDOW_BYTES = 2_500_000
-"""Acknowledgement window we announce, and assume of a peer that announces none: what nginx, SRS and others use."""
 PUBLISHER_PARTIAL_BYTES = 16 * 1024 * 1024
 """Unfinished messages of an accepted publisher: a 4K keyframe, and sound between its chunks."""
 STREAM_ID = 1
 """The only message stream, as in nginx: media is serialised once for all players, so all of them must have the same."""
-CSID_CONTROL, CSID_COMMAND, CSID_AUDIO, CSID_STATUS, CSID_VIDEO = 2, 3, 4, 5, 6
+CSID_COMMAND, CSID_AUDIO, CSID_STATUS, CSID_VIDEO = 3, 4, 5, 6
 """All below 32, where nginx's pull and push stop listening."""
-PING_REQUEST, PING_RESPONSE, STREAM_BEGIN = 6, 7, 0
 _DYNAMIC = 2
-_WRAP = 0xFFFFFFFF
 _CAN_DECODE_OR_FORWARD = 1 | 4
 _CAN_FORWARD = 4
 _CAPS_MODEX = 4
@@ -113,9 +110,8 @@ class ServerSession:
     """One client. Feed it with `receive` until that returns a `Failed` event."""
 
     def __init__(self, *, limits: ChunkLimits | None = None, random_bytes: RandomBytes = os.urandom) -> None:
-        self._handshake: ServerHandshake | None = ServerHandshake(random_bytes)
-        self._reader = ChunkReader(limits)
-        self._out: list[bytes] = []
+        self._link = Link(ServerHandshake(random_bytes), limits)
+        self._out = self._link.out
         self._events: list[Event] = []
         self._failed = False
         self._app = ""
@@ -124,49 +120,35 @@ class ServerSession:
         """As in `Connect`."""
         self.connected = False
         self._publishing = False
-        self._received = 0
-        self._acknowledged = 0
-        self._peer_window = WINDOW_BYTES
-        self._commands: dict[str, Callable[[float, list[amf0.Value]], None]] = {
-            "createStream": self._create_stream,
-            "getStreamLength": self._stream_length,
-            "FCPublish": self._fc_publish,
-            "FCUnpublish": self._fc_unpublish,
-            "play": self._play,
-            "play2": self._play,
-            "publish": self._publish,
-            "pause": self._pause,
-            "pauseRaw": self._pause,
-            "seek": self._seek,
-            "receiveAudio": self._receive_audio,
-            "receiveVideo": self._receive_video,
-            "closeStream": self._close_stream,
-            "deleteStream": self._close_stream,
-        }
 
     @property
     def handshaken(self) -> bool:
         """The handshake is over."""
-        return self._handshake is None
+        return self._link.handshaken
+
+    @property
+    def messages(self) -> int:
+        """Received so far, of any kind."""
+        return self._link.messages
 
     def receive(self, data: bytes) -> tuple[bytes, list[Event]]:
         """Take bytes of the client; return bytes to send to it and what happened. Raises nothing."""
         if self._failed:
             return b"", []
         try:
-            self._receive(data)
+            for message in self._link.receive(data):
+                self._message(message)
         except RtmpError as error:
             self._failed = True
             self._events.append(Failed(error))
-        out, self._out = b"".join(self._out), []
         events, self._events = self._events, []
-        return out, events
+        return self._link.taken(), events
 
     def accept_play(self) -> bytes:
         """What comes before the first media message."""
         return b"".join(
             (
-                _user_control(STREAM_BEGIN, STREAM_ID),
+                user_control(STREAM_BEGIN, STREAM_ID),
                 _on_status("status", "NetStream.Play.Reset", "Playing and resetting"),
                 _on_status("status", "NetStream.Play.Start", "Started playing"),
             )
@@ -178,9 +160,9 @@ class ServerSession:
 
     def accept_publish(self) -> bytes:
         """The publisher may send, and from now on messages of full size."""
-        self._reader.partial_bytes = PUBLISHER_PARTIAL_BYTES
+        self._link.reader.partial_bytes = PUBLISHER_PARTIAL_BYTES
         start = _on_status("status", "NetStream.Publish.Start", "Publishing")
-        return _user_control(STREAM_BEGIN, STREAM_ID) + start
+        return user_control(STREAM_BEGIN, STREAM_ID) + start
 
     def refuse_publish(self, description: str) -> bytes:
         """The code every encoder understands as final, whatever the reason; close after sending it."""
@@ -189,21 +171,7 @@ class ServerSession:
 
     def ping(self, milliseconds: int) -> bytes:
         """A PingRequest. Answers are not required: OBS and many cameras send none."""
-        return _user_control(PING_REQUEST, milliseconds & _WRAP)
-
-    def _receive(self, data: bytes) -> None:
-        if self._handshake is not None:
-            self._out.append(self._handshake.feed(data))
-            if not self._handshake.done:
-                return
-            data, self._handshake = self._handshake.rest, None
-        # Counted from the end of the handshake. Modulo 2^32 like the field it is sent in, so any amount may pass.
-        self._received = (self._received + len(data)) & _WRAP
-        for message in self._reader.feed(data):
-            self._message(message)
-        if (self._received - self._acknowledged) & _WRAP >= self._peer_window:
-            self._acknowledged = self._received
-            self._control(chunk.ACKNOWLEDGEMENT, self._received.to_bytes(4, "big"))
+        return user_control(PING_REQUEST, milliseconds)
 
     def _message(self, message: Message) -> None:
         kind, payload = message.type_id, message.payload
@@ -215,11 +183,6 @@ class ServerSession:
         elif kind == chunk.COMMAND_AMF3:
             # In practice one zero byte and then AMF0, from every client that asks for objectEncoding 3.
             self._command(payload[1:] if payload[:1] == b"\0" else payload)
-        elif kind == chunk.WINDOW_SIZE:
-            # Cameras send control messages on odd chunk streams and before connect; neither matters.
-            self._peer_window = int.from_bytes(payload[:4], "big") or self._peer_window
-        elif kind == chunk.USER_CONTROL and len(payload) >= 6 and payload[:2] == PING_REQUEST.to_bytes(2, "big"):
-            self._out.append(_user_control(PING_RESPONSE, int.from_bytes(payload[2:6], "big")))
         # Everything else has nothing to say: acknowledgements, buffer lengths, peer bandwidth, shared objects, and metadata,
         # which encoders leave out, send late, or fill with tracks that never come.
 
@@ -237,10 +200,10 @@ class ServerSession:
             return
         if not self.connected:
             raise SessionError(f"{name[:32]!r} before connect")
-        handler = self._commands.get(name)
+        handler = _COMMANDS.get(name)
         if handler is not None:
             # values[2] is the command object, null for all of these.
-            handler(number, values[3:])
+            handler(self, number, values[3:])
         else:
             # releaseStream, FCSubscribe, _checkbw and whatever else: FFmpeg fails on _error, some hardware
             # waits for any answer at all, nobody minds this one.
@@ -254,9 +217,9 @@ class ServerSession:
         encoding = info.get("objectEncoding")
         self.fourccs = _announced(info)
         self.connected = True
-        self._control(chunk.WINDOW_SIZE, WINDOW_BYTES.to_bytes(4, "big"))
-        self._control(chunk.PEER_BANDWIDTH, WINDOW_BYTES.to_bytes(4, "big") + bytes((_DYNAMIC,)))
-        self._control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big"))
+        self._out.append(control(chunk.WINDOW_SIZE, WINDOW_BYTES.to_bytes(4, "big")))
+        self._out.append(control(chunk.PEER_BANDWIDTH, WINDOW_BYTES.to_bytes(4, "big") + bytes((_DYNAMIC,))))
+        self._out.append(control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big")))
         properties: dict[str, amf0.Value] = {"fmsVer": "FMS/3,5,7,7009", "capabilities": 31.0, "mode": 1.0}
         if self.fourccs or "capsEx" in info:
             properties["videoFourCcInfoMap"] = {"hvc1": float(_CAN_FORWARD), "av01": float(_CAN_FORWARD)}
@@ -331,19 +294,29 @@ class ServerSession:
     def _send(self, csid: int, stream_id: int, body: bytes) -> None:
         self._out.append(encode_message(csid, chunk.COMMAND, stream_id, 0, body))
 
-    def _control(self, type_id: int, body: bytes) -> None:
-        self._out.append(encode_message(CSID_CONTROL, type_id, 0, 0, body))
+
+_COMMANDS: Mapping[str, Callable[[ServerSession, float, list[amf0.Value]], None]] = {
+    "createStream": ServerSession._create_stream,
+    "getStreamLength": ServerSession._stream_length,
+    "FCPublish": ServerSession._fc_publish,
+    "FCUnpublish": ServerSession._fc_unpublish,
+    "play": ServerSession._play,
+    "play2": ServerSession._play,
+    "publish": ServerSession._publish,
+    "pause": ServerSession._pause,
+    "pauseRaw": ServerSession._pause,
+    "seek": ServerSession._seek,
+    "receiveAudio": ServerSession._receive_audio,
+    "receiveVideo": ServerSession._receive_video,
+    "closeStream": ServerSession._close_stream,
+    "deleteStream": ServerSession._close_stream,
+}
 
 
 def _on_status(level: str, code: str, description: str) -> bytes:
     # String, zero, null, object: FFmpeg reads onStatus at fixed offsets.
     status: dict[str, amf0.Value] = {"level": level, "code": code, "description": description}
     return encode_message(CSID_STATUS, chunk.COMMAND, STREAM_ID, 0, amf0.encode("onStatus", 0.0, None, status))
-
-
-def _user_control(event: int, value: int) -> bytes:
-    body = event.to_bytes(2, "big") + value.to_bytes(4, "big")
-    return encode_message(CSID_CONTROL, chunk.USER_CONTROL, 0, 0, body)
 
 
 def _announced(info: Mapping[str, amf0.Value]) -> frozenset[str]:

@@ -6,7 +6,7 @@ credentials.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.media.state import Status
@@ -38,6 +38,8 @@ class StreamView:
     status: Status
     on_demand: bool
     """Pulled only while somebody watches."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """By output: writes that slow viewers were spared since the stream exists."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,13 +63,14 @@ def test_senseless_directives_are_refused(query: dict[str, str]) -> None:
         parse(query)
 
 
-def test_skip_is_ignored_because_it_is_not_offered() -> None:
-    assert parse({"_HLS_skip": "YES", "_HLS_msn": "5"}) == Directives(5, None)
-
-
 @given(st.dictionaries(st.sampled_from(["_HLS_msn", "_HLS_part"]), st.text(max_size=24)))
 def test_any_query_is_parsed_or_refused(query: dict[str, str]) -> None:
     try:
         parse(query)
     except BadDirective:
         pass
+
+
+@pytest.mark.parametrize(("value", "delta"), [("YES", True), ("v2", True), ("no", False), ("", False)])
+def test_skip_is_asked_for_by_its_two_values_only(value: str, delta: bool) -> None:
+    assert parse({"_HLS_skip": value}).delta is delta

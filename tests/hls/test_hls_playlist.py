@@ -1,6 +1,8 @@
 """The text of playlists."""
 
-from playlist_linter import attributes, parse
+from dataclasses import replace
+
+from playlist_linter import Linter, attributes, parse
 from synthetic import AUDIO, VIDEO
 
 from gateway.hls.playlist import MediaPlaylist, media_playlist, multivariant_playlist
@@ -79,3 +81,36 @@ def test_long_gops_are_not_claimed_to_be_independent() -> None:
     assert "INDEPENDENT" not in text
     assert "FRAME-RATE" not in text
     assert "mp4a" not in text
+
+
+def long_playlist() -> MediaPlaylist:
+    """Nine whole segments of 2 s and one part: a Skip Boundary of 12 s leaves three segments before it."""
+    segments = [segment(msn, discontinuity=msn in (5, 10), map_index=1 + (msn >= 5) + (msn >= 10)) for msn in range(4, 13)]
+    segments.append(segment(13, parts=1, complete=False, map_index=3))
+    return replace(playlist(*segments, next_part=(13, 1)), skippable=True)
+
+
+def test_delta_update_leaves_out_whole_segments_before_the_skip_boundary() -> None:
+    lines = media_playlist(long_playlist(), delta=True).splitlines()
+    assert "#EXT-X-VERSION:9" in lines
+    assert "#EXT-X-SKIP:SKIPPED-SEGMENTS=3" in lines
+    assert "#EXT-X-MEDIA-SEQUENCE:4" in lines, "the skipped segments still count"
+    assert [line for line in lines if line.endswith(".m4s")] == [f"run/s{msn}.m4s" for msn in range(7, 13)]
+
+
+def test_client_that_merges_a_delta_update_has_the_whole_playlist() -> None:
+    linter, whole = Linter(), media_playlist(long_playlist())
+    linter.check(whole)
+    assert linter.check(media_playlist(long_playlist(), delta=True)).segments == parse(whole).segments
+
+
+def test_delta_update_with_nothing_before_the_boundary_is_the_whole_playlist() -> None:
+    short = replace(playlist(segment(4), segment(5), segment(6), next_part=(7, 0)), skippable=True)
+    assert media_playlist(short, delta=True) == media_playlist(short)
+    assert "CAN-SKIP-UNTIL=12.000000" in media_playlist(short)
+
+
+def test_delta_update_is_not_given_where_it_is_not_offered() -> None:
+    plain = replace(long_playlist(), skippable=False)
+    assert media_playlist(plain, delta=True) == media_playlist(plain)
+    assert "CAN-SKIP-UNTIL" not in media_playlist(plain)

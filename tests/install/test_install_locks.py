@@ -62,11 +62,12 @@ def test_test_packages_never_replace_a_runtime_version() -> None:
         assert runtime.get(name, version) == version
 
 
-def test_the_npm_lock_has_checksums_and_no_addresses() -> None:
-    wanted = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["dependencies"]
-    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "tests/npm"], ids=["wall", "tests"])
+def test_the_npm_lock_has_checksums_and_no_addresses(folder: Path) -> None:
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     for path, package in packages.items():
         assert "resolved" not in package
         assert not path or package["integrity"].startswith("sha512-")
     assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
-    assert "://" not in (ROOT / "package-lock.json").read_text(encoding="utf-8")
+    assert "://" not in (folder / "package-lock.json").read_text(encoding="utf-8")

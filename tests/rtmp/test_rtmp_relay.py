@@ -125,6 +125,8 @@ def test_all_players_share_the_same_bytes(bench):
     b = bench()
     b.camera.push(0.1)
     one, two = b.join(), b.join()
+    one.writes.clear()
+    two.writes.clear()
     b.camera.push(0.5)
     assert len(one.writes) == len(two.writes) > 5
     assert all(first is second for first, second in zip(one.writes, two.writes, strict=True))
@@ -162,6 +164,7 @@ def test_a_crowd_of_players_is_written_to_less_often_and_keyframes_do_not_wait(b
     wires = [b.join(), b.join()]
     b.timers.fire()
     before = len(wires[0].messages(chunk.VIDEO))
+    b.now += 1.0
     b.camera.push(0.64)
     assert len(wires[0].messages(chunk.VIDEO)) == before
     assert [delay for delay, _ in b.timers.due] == [relay.MERGE_S]
@@ -174,6 +177,22 @@ def test_a_crowd_of_players_is_written_to_less_often_and_keyframes_do_not_wait(b
     for wire in (*wires, late):
         times = [message.timestamp for message in wire.messages(chunk.VIDEO)[1:]]
         assert times == list(range(0, 1040, 40))
+
+
+def test_in_a_crowd_a_picture_goes_at_once_if_something_has_waited_for_it(bench, media, monkeypatch):
+    monkeypatch.setattr(relay, "MERGE_FROM_VIEWERS", 1)
+    b = bench(media(Codec.H264, None))
+    b.camera.push(0.1)
+    wire = b.join()
+    b.timers.fire()
+    writes = len(wire.writes)
+    b.camera.push(0.14)
+    assert len(wire.writes) == writes
+    b.now += relay.MERGE_YOUNG_S + 0.001
+    b.camera.push(0.18)
+    assert len(wire.writes) == writes + 1
+    assert [message.timestamp for message in wire.messages(chunk.VIDEO)[-2:]] == [120, 160]
+    assert b.timers.due == []
 
 
 def test_audio_only_stream_starts_with_its_header(bench, media):

@@ -428,7 +428,7 @@ def test_connections_are_limited_per_address_and_in_total(run, house):
 
 
 def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, house, camera, media):
-    slow = ViewerLimits(high_water_bytes=64_000, queue_bytes=400_000, no_progress_s=0.3)
+    slow = ViewerLimits(queue_bytes=400_000, no_progress_s=0.3)
 
     async def scene() -> None:
         async with house(limits=ServerLimits(tick_s=0.01, viewer=slow)) as h:
@@ -446,6 +446,7 @@ def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, hou
             counters = h.server.status().counters
             assert counters.too_slow == 1
             assert counters.overflows >= 1
+            assert counters.dropped == h.stream().demand.dropped["rtmp"] >= 1
             assert not healthy.closed
             assert [m.timestamp for m in healthy.pictures] == list(range(0, 40 * len(healthy.pictures), 40))
             stuck.leave()
@@ -455,7 +456,7 @@ def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, hou
 
 def test_a_flood_of_pings_that_are_not_read_is_not_answered_without_end(run, house):
     async def scene() -> None:
-        async with house() as h:
+        async with house(limits=ServerLimits(messages=1_000_000)) as h:
             visitor = await h.connect(SO_RCVBUF=4096)
             visitor.send(visitor.wire.hello())
             await visitor.until(lambda: visitor.wire.handshake.done)

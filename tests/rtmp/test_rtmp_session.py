@@ -246,7 +246,7 @@ def test_received_bytes_are_acknowledged_by_the_window_of_the_peer(talk):
 
 
 def test_acknowledgement_survives_four_gibibytes(talk):
-    talk.session._received = talk.session._acknowledged = 0xFFFFFFF0
+    talk.session._link._received = talk.session._link._acknowledged = 0xFFFFFFF0
     talk.say(encode_message(2, chunk.WINDOW_SIZE, 0, 0, (100).to_bytes(4, "big")))
     talk.say(encode_message(4, chunk.AUDIO, 1, 0, bytes(100)))
     (ack,) = [m for m in talk.player.messages if m.type_id == chunk.ACKNOWLEDGEMENT]

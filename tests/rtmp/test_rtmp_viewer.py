@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from gateway.media.track import Codec, TrackConfig
 from gateway.rtmp.batch import Batch, Headers, Want
-from gateway.rtmp.viewer import Viewer, ViewerLimits
+from gateway.rtmp.lane import Lane
+from gateway.rtmp.viewer import BURST_BYTES, Viewer, ViewerLimits
 
 H264 = TrackConfig(Codec.H264, 90_000, b"", "")
 H265 = TrackConfig(Codec.H265, 90_000, b"", "")
@@ -14,7 +15,7 @@ AAC = TrackConfig(Codec.AAC, 48_000, b"", "")
 OPUS = TrackConfig(Codec.OPUS, 48_000, b"", "")
 PCMA = TrackConfig(Codec.PCMA, 8_000, b"", "")
 HEADERS = Headers(b"<AV>", b"<V>", b"<A>")
-LIMITS = ViewerLimits(high_water_bytes=10, queue_bytes=100, queue_s=3.0, catch_up_s=10.0)
+LIMITS = ViewerLimits(queue_bytes=100, queue_s=3.0, catch_up_s=10.0)
 
 
 class Pipe:
@@ -24,11 +25,14 @@ class Pipe:
         self.sent: list[bytes] = []
         self.buffered = 0
         self.stuck = False
+        self.viewer: Viewer | None = None
 
     def write(self, data: bytes) -> None:
         self.sent.append(data)
         if self.stuck:
             self.buffered += len(data)
+            if self.viewer is not None:
+                self.viewer.block()
 
     def get_write_buffer_size(self) -> int:
         return self.buffered
@@ -49,7 +53,8 @@ def pipe() -> Pipe:
 
 @pytest.fixture
 def viewer(pipe) -> Viewer:
-    return Viewer(pipe, frozenset(), 0.0, limits=LIMITS)
+    pipe.viewer = Viewer(pipe, frozenset(), 0.0, limits=LIMITS)
+    return pipe.viewer
 
 
 def release(viewer: Viewer, pipe: Pipe) -> None:
@@ -61,7 +66,19 @@ def release(viewer: Viewer, pipe: Pipe) -> None:
 def test_headers_come_first_then_the_cache_then_live(viewer, pipe):
     viewer.start(HEADERS, [key(), inter()], 0.0)
     viewer.offer(inter(b"q"), 0.1)
-    assert pipe.sent == [b"<AV>", b"K", b"p", b"q"]
+    assert b"".join(pipe.sent) == b"<AV>Kpq"
+
+
+def test_the_pictures_at_the_start_go_out_in_few_writes_and_are_shared_once_the_player_is_full(viewer, pipe):
+    cached = [key(b"K" * BURST_BYTES)] + [inter(b"p" * (BURST_BYTES // 4))] * 6
+    viewer.start(None, cached, 0.0)
+    assert [len(data) for data in pipe.sent] == [BURST_BYTES, BURST_BYTES, BURST_BYTES // 2]
+    full = Pipe()
+    full.viewer = Viewer(full, frozenset(), 0.0)
+    full.stuck = True
+    full.viewer.start(None, cached, 0.0)
+    assert [len(data) for data in full.sent] == [BURST_BYTES]
+    assert all(item.data is cached[1].whole for item in full.viewer._queue)
 
 
 def test_without_a_cache_the_first_picture_is_a_keyframe(viewer, pipe):
@@ -77,7 +94,7 @@ def test_a_full_transport_gets_no_more_and_the_queue_is_sent_in_order(viewer, pi
     viewer.offer(inter(b"0123456789ab"), 0.1)
     for letter in (b"a", b"b", b"c"):
         viewer.offer(inter(letter), 0.2)
-    assert pipe.sent[-1] == b"0123456789ab"
+    assert pipe.sent[-1] == b"0123456789ab", "the rest of a write that the kernel did not take stays in the transport"
     assert viewer.waiting_bytes == 3
     release(viewer, pipe)
     assert pipe.sent[-3:] == [b"a", b"b", b"c"]
@@ -254,6 +271,77 @@ def test_headers_of_tracks_that_do_not_fit_are_not_sent(pipe):
     viewer.fit((H264, OPUS), send_unannounced=False)
     viewer.start(HEADERS, [Batch(b"aaK", 2, True)], 0.0)
     assert pipe.sent == [b"<V>", b"K"]
+
+
+def send(lane: Lane, batch: Batch, now: float) -> None:
+    """What a relay does with each batch."""
+    others = tuple(lane.others)
+    lane.send(batch.whole)
+    for viewer in others:
+        viewer.offer(batch, now)
+
+
+def test_a_player_in_step_is_in_the_lane_and_leaves_it_for_whatever_needs_a_look(viewer, pipe):
+    lane = Lane()
+    viewer.enter(lane)
+    viewer.start(HEADERS, [], 0.0)
+    assert viewer in lane.others, "waits for its first keyframe"
+    send(lane, key(), 0.1)
+    assert viewer in lane.takers
+    for leave, back in (
+        (lambda: viewer.receive(False, None), lambda: viewer.receive(True, None)),
+        (viewer.block, viewer.unblock),
+        (lambda: viewer.pause(True), lambda: (viewer.pause(False), send(lane, key(), 0.2))),
+    ):
+        leave()
+        assert viewer in lane.others and viewer not in lane.takers
+        back()
+        assert viewer in lane.takers and viewer not in lane.others
+    viewer.exit()
+    viewer.unblock()
+    assert not lane.takers and not lane.others
+
+
+def test_a_transport_that_fills_up_while_the_lane_is_sent_gets_nothing_twice(viewer, pipe):
+    lane = Lane()
+    viewer.enter(lane)
+    viewer.start(HEADERS, [key()], 0.0)
+    pipe.stuck = True
+    send(lane, inter(b"a"), 0.1)
+    send(lane, inter(b"b"), 0.2)
+    assert pipe.sent[-1] == b"a"
+    release(viewer, pipe)
+    send(lane, inter(b"c"), 0.3)
+    assert b"".join(pipe.sent) == b"<AV>Kabc"
+    assert viewer.written_bytes == len(b"<AV>Kabc")
+
+
+@given(st.lists(st.sampled_from("kibupsav"), max_size=60))
+def test_in_the_lane_or_not_a_player_gets_the_same(steps):
+    def play(lane: Lane | None) -> tuple[bytes, int]:
+        pipe = Pipe()
+        pipe.viewer = viewer = Viewer(pipe, frozenset(), 0.0, limits=LIMITS)
+        if lane is not None:
+            viewer.enter(lane)
+        viewer.start(HEADERS, [], 0.0)
+        for number, step in enumerate(steps):
+            if step in "ki":
+                batch = Batch(b"a%d,v%d;" % (number, number), len(b"a%d," % number), step == "k")
+                if lane is None:
+                    viewer.offer(batch, 0.0)
+                else:
+                    send(lane, batch, 0.0)
+            elif step == "b":
+                pipe.stuck = True
+            elif step == "u":
+                release(viewer, pipe)
+            elif step in "ps":
+                viewer.pause(step == "p")
+            else:
+                viewer.receive(viewer.want.value != "all" if step == "a" else None, True if step == "v" else None)
+        return b"".join(pipe.sent), viewer.written_bytes
+
+    assert play(None) == play(Lane())
 
 
 @given(st.lists(st.tuples(st.sampled_from("kihbu"), st.integers(1, 60), st.floats(0, 2)), max_size=60))

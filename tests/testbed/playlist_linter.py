@@ -40,6 +40,8 @@ class Parsed:
     discontinuity_sequence: int
     segments: list[SegmentLines]
     hint: str
+    skip_until: Decimal | None = None
+    skipped: int = 0
 
     @property
     def complete(self) -> list[SegmentLines]:
@@ -66,7 +68,8 @@ def parse(text: str) -> Parsed:
     for name in _ONCE:
         assert sum(tag == name for tag, _ in tags) == 1, f"{name} must be there exactly once"
     single = dict(tags)
-    assert int(single["VERSION"]) == 6, "EXT-X-MAP needs 6, nothing here needs more"
+    delta = "SKIP" in single
+    assert int(single["VERSION"]) == (9 if delta else 6), "EXT-X-MAP needs 6, EXT-X-SKIP needs 9, nothing here needs more"
     target = int(single["TARGETDURATION"])
     assert target >= 1
     part_target = Decimal(attributes(single["PART-INF"])["PART-TARGET"])
@@ -75,8 +78,15 @@ def parse(text: str) -> Parsed:
     assert control["CAN-BLOCK-RELOAD"] == "YES"
     assert Decimal(control["PART-HOLD-BACK"]) >= 3 * part_target
     assert Decimal(control["HOLD-BACK"]) >= 3 * target
-    assert "CAN-SKIP-UNTIL" not in control
+    assert set(control) <= {"CAN-BLOCK-RELOAD", "PART-HOLD-BACK", "HOLD-BACK", "CAN-SKIP-UNTIL"}
     parsed = Parsed(target, part_target, int(single["MEDIA-SEQUENCE"]), int(single["DISCONTINUITY-SEQUENCE"]), [], "")
+    if "CAN-SKIP-UNTIL" in control:
+        parsed.skip_until = Decimal(control["CAN-SKIP-UNTIL"])
+        assert parsed.skip_until >= 6 * target
+    if delta:
+        assert parsed.skip_until is not None, "EXT-X-SKIP was not offered"
+        parsed.skipped = int(attributes(single["SKIP"])["SKIPPED-SEGMENTS"])
+        assert parsed.skipped >= 1
     _body(parsed, lines)
     _durations(parsed)
     assert parsed.hint, "a live playlist with parts needs a hint"
@@ -93,7 +103,8 @@ def _body(parsed: Parsed, lines: list[str]) -> None:
     def segment() -> SegmentLines:
         nonlocal current
         if current is None:
-            current = SegmentLines(parsed.first_msn + len(parsed.segments), map_uri, discontinuity, None)
+            msn = parsed.first_msn + parsed.skipped + len(parsed.segments)
+            current = SegmentLines(msn, map_uri, discontinuity, None)
         return current
 
     extinf: Decimal | None = None
@@ -105,6 +116,10 @@ def _body(parsed: Parsed, lines: list[str]) -> None:
                 assert not parsed.segments
                 assert current is None
                 seen_header.add(name)
+            case "#EXT-X-SKIP":
+                assert len(seen_header) == 2
+                assert not parsed.segments
+                assert current is None, "EXT-X-SKIP stands before the segments"
             case "#EXT-X-DISCONTINUITY":
                 assert current is None, "DISCONTINUITY after the segment's first tag"
                 assert len(seen_header) == 2
@@ -175,11 +190,14 @@ class Linter:
 
     def check(self, text: str) -> Parsed:
         now = parse(text)
+        if now.skipped:
+            now = self._whole(now)
         before, self.last = self.last, now
         self.checked += 1
         if before is not None:
             assert now.target == before.target, "TARGETDURATION changed"
             assert now.part_target == before.part_target, "PART-TARGET changed"
+            assert now.skip_until == before.skip_until, "CAN-SKIP-UNTIL changed"
             assert now.first_msn >= before.first_msn, "MEDIA-SEQUENCE went back"
             assert now.discontinuity_sequence >= before.discontinuity_sequence
             if now.first_msn > before.first_msn:
@@ -191,6 +209,23 @@ class Linter:
                 self._same(known, segment)
             self._segments[segment.msn] = segment if segment.parts or known is None else known
         return now
+
+    def _whole(self, delta: Parsed) -> Parsed:
+        """What a client makes of a delta update: the segments it knows, then the new ones (6.3.7)."""
+        assert self.last is not None, "a delta update was given to a client that has nothing"
+        old = {segment.msn: segment for segment in self.last.segments}
+        first_new = delta.first_msn + delta.skipped
+        known = [old.get(msn) for msn in range(delta.first_msn, first_new)]
+        kept = [segment for segment in known if segment is not None and segment.duration is not None]
+        assert len(kept) == delta.skipped, "a segment was skipped that the last playlist did not have"
+        breaks = kept[-1].discontinuity - delta.discontinuity_sequence
+        for segment in delta.segments:
+            segment.discontinuity += breaks
+        assert delta.skip_until is not None
+        after = sum(s.duration if s.duration is not None else sum(p.duration for p in s.parts) for s in delta.segments)
+        assert after >= delta.skip_until, "a segment after the Skip Boundary was skipped"
+        delta.segments = kept + delta.segments
+        return delta
 
     @staticmethod
     def _same(known: SegmentLines, now: SegmentLines) -> None:
