@@ -1,13 +1,14 @@
-"""Adopting a camera that discovery has found: the route behind the form. For the admin. Worker threads.
+"""Adopting a camera that discovery has found: the page with the form, and the route behind it. Worker threads.
 
-The camera is asked while the request waits, so one of the few workers is busy for up to `adoption.PROBE_DEADLINE_S`.
+Both are for the admin. The camera is asked while the request waits, so one of the few workers is busy for up to `adoption.PROBE_DEADLINE_S`.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from gateway.errors import AdoptError
@@ -15,24 +16,39 @@ from gateway.http.access import Right
 from gateway.redact import redact
 from gateway.sources.adoption import Wish
 from gateway.web.api import require
-from gateway.web.caller import port
+from gateway.web.caller import decide, port
 from gateway.web.errors import failure
 
-adoption = Blueprint("adoption", __name__, url_prefix="/api/v1")
+adoption = Blueprint("adoption", __name__)
+
+PAGE = "/discovery/adopt"
 
 FIELDS = ("address", "id", "name", "username", "password")
 _STATUSES = {"bad-request": 400, "already-configured": 409, "id-taken": 409, "configuration": 409, "not-written": 409}
 CAMERA_SAYS_NO = 422
 
 
-@adoption.before_request
-def _only_the_admin() -> Response | None:
-    return require(Right.ADMIN)
+@adoption.get(PAGE)
+def page() -> Response:
+    """The form. `address` and `name` in the address fill it: the discovery page links here for every device."""
+    decision = decide(Right.ADMIN)
+    if decision.status == 401:
+        here = f"{PAGE}?{request.query_string.decode('latin-1')}"
+        return make_response(redirect(f"/login?next={quote(here, safe='')}"))
+    if not decision.allowed:
+        return failure(decision.status, "Only the admin may add cameras.")
+    address, name = request.args.get("address", ""), request.args.get("name", "")
+    response = make_response(render_template("adopt.html", address=address, name=name))
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
-@adoption.post("/discovery/adopt")
+@adoption.post("/api/v1/discovery/adopt")
 def adopt() -> Response:
     """Ask the camera at `address` and serve it from now on. JSON or a form; the answer is JSON."""
+    refused = require(Right.ADMIN)
+    if refused is not None:
+        return refused
     given = _fields()
     try:
         adopted = port().adopt(Wish(**given))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import render_template_string
 
 from gateway.errors import AdoptError
 from gateway.sources.adoption import Wish
 from gateway.web.adoption import FIELDS
-from gateway.web.ports import AdoptedView, DiscoveredView
+from gateway.web.app import create_app
+from gateway.web.ports import AdoptedView
 
 URL = "/api/v1/discovery/adopt"
 WISH = {"address": "192.168.1.20", "username": "admin", "password": "camera-pw"}
+
+
+@pytest.fixture
+def real_pages(gateway: Any, access: Any) -> Any:
+    """The admin's browser on the pages as they are."""
+    credentials = base64.b64encode(b"admin:correct horse").decode()
+    client = create_app(gateway, access).test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = f"Basic {credentials}"
+    return client
 
 
 @pytest.fixture
@@ -83,12 +92,17 @@ def test_malformed_wishes_are_bad_requests(browser: Any, wishes: list[Wish], bod
     assert wishes == []
 
 
-def test_the_form_names_the_fields_of_the_route(app: Any) -> None:
-    """Rendered as the discovery page includes it; what a device says of itself is escaped."""
-    template = (Path(__file__).parents[2] / "web/templates/_adopt_form.html").read_text(encoding="utf-8")
-    device = DiscoveredView("urn:1", "10.0.0.9:80", ("http://10.0.0.9/onvif",), '"><script>', "X1", 1.0, 2.0, None)
-    with app.test_request_context(base_url="https://box.local:8443"):
-        page = render_template_string(template, device=device)
-    assert set(re.findall(r'name="(\w+)"', page)) == {"csrf", *FIELDS}
+def test_the_page_names_the_fields_of_the_route_and_is_filled_from_its_address(real_pages: Any) -> None:
+    """What a device says of itself comes in the address, and is escaped."""
+    page = real_pages.get('/discovery/adopt?address=10.0.0.9:80&name="><script>alert(1)</script>').text
+    assert set(re.findall(r'<input[^>]* name="(\w+)"', page)) == {"csrf", *FIELDS}
     assert f'action="{URL}"' in page
-    assert "<script>" not in page
+    assert 'value="10.0.0.9:80"' in page
+    assert "<script>alert" not in page
+
+
+def test_the_page_is_for_the_admin(browser: Any, client: Any, access: Any) -> None:
+    answer = browser.get("/discovery/adopt?address=10.0.0.9")
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "/login?next=%2Fdiscovery%2Fadopt%3Faddress%3D10.0.0.9"
+    assert browser.get(f"/discovery/adopt?token={access.viewing_token}").status_code == 403

@@ -1,5 +1,5 @@
 /**
- * The form that takes a found device over (`_adopt_form.html`): sends it without leaving the page and says what came of it.
+ * The form that takes a camera over (adopt.html): sends it without leaving the page and says what came of it.
  *
  * The camera is asked meanwhile, which takes seconds; the button says so and cannot be pressed twice.
  */
@@ -20,10 +20,10 @@ export async function send(form, fetcher = fetch) {
 /** Makes the form work. `adopted(camera)` is called with `{id, name}` once the camera is served. */
 export function bindAdopt(form, i18n, adopted = () => {}, fetcher = fetch) {
   const button = form.querySelector("button[type=submit]");
-  const answer = form.querySelector(".adopt-answer");
+  const answer = form.querySelector("[role=status]");
   const say = (text, wrong) => {
     answer.textContent = text;
-    answer.classList.toggle("wrong", wrong);
+    answer.classList.toggle("alert", wrong);
     answer.hidden = false;
   };
   form.addEventListener("submit", async (event) => {

@@ -69,6 +69,8 @@ export default {
   "code.configuration": "The configuration file has mistakes. Correct them first.",
   "code.not-written": "The gateway may not write to its configuration folder.",
 
+  "adopt.title": "Add a camera",
+  "adopt.address": "Address of the camera",
   "adopt.name": "Name",
   "adopt.id": "Id in addresses (made from the name if empty)",
   "adopt.username": "User name of the camera",

@@ -69,6 +69,8 @@ export default {
   "code.configuration": "配置文件有错误，请先更正。",
   "code.not-written": "网关无权写入其配置文件夹。",
 
+  "adopt.title": "添加摄像机",
+  "adopt.address": "摄像机的地址",
   "adopt.name": "名称",
   "adopt.id": "地址中的 ID（留空则由名称生成）",
   "adopt.username": "摄像机的用户名",
