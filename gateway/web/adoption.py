@@ -1,6 +1,7 @@
 """Adopting a camera that discovery has found: the page with the form, and the route behind it. Worker threads.
 
-Both are for the admin. The camera is asked while the request waits, so one of the few workers is busy for up to `adoption.PROBE_DEADLINE_S`.
+Both are for the admin. The camera is asked while the request waits, so one of the few workers is busy for up to
+`adoption.PROBE_DEADLINE_S`.
 """
 
 from __future__ import annotations
