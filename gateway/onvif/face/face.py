@@ -14,10 +14,9 @@ from xml.sax.saxutils import escape
 
 from gateway.http.authenticator import Gatekeeper, RefuseAll, Verdict
 from gateway.http.throttle import Throttle
-from gateway.onvif.face.soap import PREFIXES, Call, SoapFault, envelope, fault, parse_call
+from gateway.onvif.face.soap import Call, SoapFault, envelope, fault, parse_call
 from gateway.onvif.face.tokens import TokenJudge
 
-_PREFIX_OF = {namespace: prefix for prefix, namespace in PREFIXES.items()}
 _REFUSED = SoapFault("Sender not authorized", "NotAuthorized")
 _NOT_SO_FAST = SoapFault("Sender not authorized: too many wrong passwords, wait", "NotAuthorized")
 
@@ -50,7 +49,10 @@ class OnvifAnswer:
 
 
 Operation = Callable[[Call, OnvifRequest], str | Awaitable[str]]
-"""Gives the content of the response element, as XML text with `soap.PREFIXES`. Raises SoapFault."""
+"""Gives the content of the response element, as XML text with `soap.PREFIXES` and `r` for the service's own namespace.
+
+Raises SoapFault.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,9 @@ class OnvifFace:
         content = operation(call, request)
         if inspect.isawaitable(content):
             content = await content
-        tag = f"{_PREFIX_OF[service.namespace]}:{call.operation}Response"
-        return OnvifAnswer(200, envelope(f"<{tag}>{content}</{tag}>", _addressing(service, call)))
+        tag = f"r:{call.operation}Response"
+        body = f'<{tag} xmlns:r="{service.namespace}">{content}</{tag}>'
+        return OnvifAnswer(200, envelope(body, _addressing(service, call)))
 
 
 def authority(host: str, port: int) -> str:
