@@ -352,6 +352,7 @@ missing_test_packages() {
     for one in base:videotestsrc good:rtp bad:videoparsersbad ugly:x264; do
         has_file "gstreamer-1.0/libgst${one#*:}.so" || printf 'gstreamer1.0-plugins-%s\n' "${one%%:*}"
     done
+    [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || printf 'nginx\nlibnginx-mod-rtmp\n'
     has_file "gstreamer-1.0/libgstlibav.so" || printf 'gstreamer1.0-libav\n'
 }
 

@@ -298,6 +298,9 @@ def _welcome(service: Service, generated: str | None, what: str) -> None:
     rtmp = service.port("rtmp")
     if rtmp is not None:
         print(f"  RTMP      rtmp://{host}:{rtmp}/live/CAMERA")
+    rtmps = service.port("rtmps")
+    if rtmps is not None:
+        print(f"  RTMPS     rtmps://{host}:{rtmps}/live/CAMERA")
     rtsp = service.port("rtsp")
     if rtsp is not None:
         print(f"  RTSP      rtsp://{host}:{rtsp}/live/CAMERA")

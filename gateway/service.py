@@ -14,22 +14,25 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import __version__, views
 from gateway.config.diff import diff
-from gateway.config.model import Camera, Config, HostPort
+from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice
 from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
-from gateway.http.guard import guarded
+from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
+from gateway.http.messages import Request
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.live.server import PATH as LIVE_PATH
+from gateway.live.server import LiveService
 from gateway.media import snapshot
 from gateway.media.frame import Frame
 from gateway.media.state import State
@@ -42,7 +45,9 @@ from gateway.nvr.rtsp_output import RtspOutput
 from gateway.onvif.discovery import discover
 from gateway.onvif.registry import Change, Entry, Registry
 from gateway.onvif.wsdiscovery import Device
+from gateway.rtmp.pushes import Pushes
 from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.rtmp.tls import ServerTls
 from gateway.sources import adoption
 from gateway.sources.account import with_login
 from gateway.sources.adoption import Wish
@@ -57,11 +62,15 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_JOB: dict[str, Any] = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+"""For apscheduler: late ticks are worthless, so they are merged and never reported as missed."""
 TICK_S = 0.5
 """How often every stream is looked at: a frozen picture is called late within LATE_AFTER_S plus this."""
 TRIM_S = 10.0
 """How often free memory goes back to the system."""
 PORT_CALL_S = 3.0
+RTMPS_REFRESH_S = 600.0
+"""A renewed certificate is in use after this long at the latest."""
 STOP_READERS_S = 5.0
 """A reader inside libavformat ends with its read timeout. Whatever has not ended by then is left to the process's end."""
 
@@ -94,7 +103,14 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
-        self._rtmp = RtmpServer(self._streams.get, self._authorise_rtmp, publish=self._publish_point)
+        self._live = LiveService(self._streams.get, self._may_view)
+        self._rtmp = RtmpServer(
+            self._streams.get,
+            self._authorise_rtmp,
+            publish=self._publish_point,
+            silent_audio=config.rtmp.silent_audio,
+        )
+        self._pushes = Pushes()
         logins = Logins(config.onvif, access)
         self._rtsp = RtspOutput(config.listen.rtsp, self._streams.get, logins.for_streams)
         self._onvif = OnvifDevice(
@@ -105,7 +121,10 @@ class Service:
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
         listen = config.listen
-        certificates = Certificates(config.data_dir) if listen.https is not None else None
+        certificates = Certificates(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
+        self._rtmp_tls = (
+            ServerTls(certificates, renews=listen.https is None) if certificates is not None and listen.rtmps else None
+        )
         pages = create_app(
             self,
             access,
@@ -115,11 +134,12 @@ class Service:
         self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(
             Application(router, self._bridge),
             https=_address(listen.https),
             http=_address(listen.http),
-            tls=certificates,
+            tls=certificates if listen.https is not None else None,
         )
 
     # --- life ---------------------------------------------------------------------------------------------------------
@@ -131,6 +151,10 @@ class Service:
                 await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
             await self._rtsp.start()
             await self._http.start()
+            if self._listen.rtmps is not None and self._rtmp_tls is not None:
+                await self._rtmp_tls.refresh()
+                await self._rtmp.start_tls(self._listen.rtmps.host, self._listen.rtmps.port, self._rtmp_tls.context)
+                self._scheduler.add_job(self._rtmp_tls.refresh, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
             if self._config.onvif.enabled:
                 await self._onvif.start(self._config.onvif.listen)
         except BaseException:
@@ -140,12 +164,10 @@ class Service:
             log.warning("%s", warning)
         for camera in self._config.cameras:
             self._add(camera)
-        # apscheduler: late ticks are worthless, so they are merged and never reported as missed
-        options = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-        self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **options)
-        self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **options)
+        self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
+        self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         if self._config.discovery.enabled:
-            self._scheduler.add_job(self._discover, "interval", seconds=self._config.discovery.interval_s, **options)
+            self._scheduler.add_job(self._discover, "interval", seconds=self._config.discovery.interval_s, **_JOB)
             self._scheduler.add_job(self._discover)
         self._scheduler.start()
 
@@ -165,9 +187,16 @@ class Service:
         deadline = time.monotonic() + STOP_READERS_S
         for source in self._cameras.values():
             self._stuck += source.stop()
+        closing = (
+            self._onvif.stop(),
+            self._hls.close(),
+            self._rtmp.stop(),
+            self._rtsp.stop(),
+            self._pushes.stop(),
+            self._http.stop(),
+        )
         # one that fails to stop must not keep the others open
-        parts = (self._onvif.stop(), self._hls.close(), self._rtmp.stop(), self._rtsp.stop(), self._http.stop())
-        for result in await asyncio.gather(*parts, return_exceptions=True):
+        for result in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(result, Exception):
                 log.error("stopping: %s", result, exc_info=result)
         try:
@@ -186,11 +215,13 @@ class Service:
         return self._http.failed.is_set()
 
     def port(self, scheme: str) -> int | None:
-        """The open port of `https`, `http`, `rtmp`, `rtsp` or `onvif`."""
+        """The open port of `https`, `http`, `rtmp`, `rtmps`, `rtsp` or `onvif`."""
         if scheme in ("rtsp", "onvif"):
             return self._rtsp.port if scheme == "rtsp" else self._onvif.port
         if scheme == "rtmp":
             return self._rtmp.port if self._listen.rtmp is not None else None
+        if scheme == "rtmps":
+            return self._rtmp.tls_port if self._listen.rtmps is not None else None
         return self._http.port(scheme)
 
     def reload(self, config: Config) -> None:
@@ -202,12 +233,15 @@ class Service:
         for camera in config.cameras:
             if camera.id in change.added or camera.id in change.changed:
                 self._add(camera)
+            elif camera.id in change.pushes:
+                self._push(camera)
         self._cameras = {camera.id: self._cameras[camera.id] for camera in config.cameras}
         log.info(
-            "configuration reloaded: %d cameras added, %d removed, %d changed%s",
+            "configuration reloaded: %d cameras added, %d removed, %d changed%s%s",
             len(change.added),
             len(change.removed),
             len(change.changed),
+            f", {len(change.pushes)} pushed elsewhere" if change.pushes else "",
             f"; needs a restart: {', '.join(change.restart_needed)}" if change.restart_needed else "",
         )
         for warning in config.warnings:
@@ -275,7 +309,7 @@ class Service:
     # --- inside -----------------------------------------------------------------------------------------------------------
 
     def _view(self, source: CameraSource) -> CameraView:
-        return views.camera_view(source, self._listen)
+        return views.camera_view(source, self._listen, pushes=self._pushes.status(source.camera.id))
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -298,16 +332,34 @@ class Service:
         for stream in source.streams:
             self._streams[stream.id] = stream
             self._hls.attach(stream)
+            self._live.attach(stream)
         source.start()
+        self._push(camera)
+
+    def _push(self, camera: Camera) -> None:
+        """Have the pushes of a camera that `config` says."""
+        streams = self._cameras[camera.id].streams
+
+        def of(target: Push) -> Stream | None:
+            wanted = int(target.stream is StreamChoice.SUB)
+            return streams[wanted] if wanted < len(streams) else None
+
+        targets = camera.push if camera.enabled else ()
+        self._pushes.set(camera.id, [(stream, target) for target in targets if (stream := of(target)) is not None])
 
     def _remove(self, camera_id: str) -> None:
         source = self._cameras.pop(camera_id)
+        self._pushes.set(camera_id, ())
         self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
         for stream in source.streams:
             self._streams.pop(stream.id, None)
             self._hls.detach(stream.id)
+            self._live.detach(stream.id)
             self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
             self._rtsp.dismiss(stream)
+
+    async def _may_view(self, request: Request) -> bool:
+        return (await self._access.check_request(request, Right.VIEW)).allowed
 
     async def _authorise_rtmp(self, asked: Credentials) -> bool:
         return await self._access.check_params(asked.client, asked.params)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from gateway.config.model import Listen
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
 from gateway.redact import redact
+from gateway.rtmp.push import PushStatus
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
-from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView
 
 _OUTPUTS = ("rtmp", "hls", "ws", "rtsp")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
-def camera_view(source: CameraSource, listen: Listen) -> CameraView:
+def camera_view(source: CameraSource, listen: Listen, *, pushes: Sequence[PushStatus] = ()) -> CameraView:
     """One camera with its streams."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
     urls: dict[str, str] = {}
     for view, suffix in zip(streams, ("", "_sub"), strict=False):
         urls[f"hls{suffix}"] = f"/hls/{view.id}/index.m3u8"
-        for scheme, place, usual in (("rtmp", listen.rtmp, 1935), ("rtsp", listen.rtsp, 554)):
+        places = (("rtmp", listen.rtmp, 1935), ("rtmps", listen.rtmps, 443), ("rtsp", listen.rtsp, 554))
+        for scheme, place, usual in places:
             if place is not None:
                 port = "" if place.port == usual else f":{place.port}"
                 urls[f"{scheme}{suffix}"] = f"{scheme}://{{host}}{port}/live/{view.id}"
@@ -38,6 +41,24 @@ def camera_view(source: CameraSource, listen: Listen) -> CameraView:
         urls=urls,
         source=redact(camera.rtsp or camera.address or "publisher"),
         picture_at=main.last_keyframe_at or None if main is not None else None,
+        pushes=tuple(push_view(one) for one in pushes),
+    )
+
+
+def push_view(push: PushStatus) -> PushView:
+    """One push as it is right now."""
+    return PushView(
+        name=push.name,
+        url=push.url,
+        stream=push.stream,
+        state=push.state.value,
+        since=push.since,
+        reason=push.reason,
+        code=push.code,
+        next_retry=push.next_retry,
+        sent_bytes=push.sent_bytes,
+        bitrate=round(push.bitrate),
+        dropped=push.dropped,
     )
 
 

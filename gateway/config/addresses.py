@@ -52,6 +52,21 @@ class SourceUrl:
     password: Secret | None
 
 
+@dataclass(frozen=True, slots=True)
+class PushUrl:
+    """Where to push to. Whoever knows `name` may publish there."""
+
+    tls: bool
+    host: str
+    """Without brackets."""
+    port: int
+    app: str
+    """Empty if the path has one component only."""
+    name: Secret
+    username: str | None
+    password: Secret | None
+
+
 def host_port(text: str) -> HostPort:
     """`0.0.0.0:8443`, `[::]:8443`, `box.lan:8080`. ValueError says what is wrong."""
     match = _HOST_PORT.fullmatch(text)
@@ -108,14 +123,39 @@ def source_url(text: str, expand: Callable[[str], str]) -> SourceUrl:
     return SourceUrl(url, expand(unquote(name)), Secret(expand(unquote(password))) if colon else None)
 
 
-def push_url(text: str) -> str:
-    """An rtmp or rtmps URL to push to. ValueError says what is wrong."""
+def push_url(text: str, expand: Callable[[str], str]) -> PushUrl:
+    """Cut an rtmp or rtmps URL to push to; credentials by the rule above. ValueError says what is wrong.
+
+    The last component of the path is the stream's name, as in OBS, and the query belongs to it: both are usually secret.
+    They are cut before `${NAME}` is replaced, so a key from the environment may hold a slash.
+    """
+    if not _SCHEME.match(text):
+        text = expand(text)
     scheme = _scheme(text, ("rtmp", "rtmps"))
-    authority = _PATH_START.split(scheme["rest"], maxsplit=1)[0]
-    if not is_authority(authority.rpartition("@")[2]):
+    credentials, rest = _cut(scheme["rest"], expand)
+    end = _end_of_authority(rest, 0)
+    match = _HOST_PORT.fullmatch(expand(rest[:end]))
+    if match is None:
         raise ValueError("has no valid host after //")
-    _check_characters(text)
-    return text
+    path, mark, query = rest[end:].partition("?")
+    if "/" not in path.strip("/"):
+        path = expand(path)
+    app, _, name = path.strip("/").rpartition("/")
+    app, name = expand(app), expand(name + mark + query)
+    for part in (app, name):
+        _check_characters(part)
+    tls = scheme["scheme"].lower() == "rtmps"
+    port = int(match["port"]) if match["port"] else (443 if tls else 1935)
+    user, colon, password = (credentials or "").partition(":")
+    return PushUrl(
+        tls,
+        match["host"].strip("[]"),
+        port,
+        app,
+        Secret(name),
+        expand(unquote(user)) or None,
+        Secret(expand(unquote(password))) if colon else None,
+    )
 
 
 def _scheme(text: str, allowed: tuple[str, str]) -> re.Match[str]:

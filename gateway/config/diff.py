@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from gateway.config.model import Camera, Config
 
@@ -14,10 +14,12 @@ class ConfigDiff:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
+    pushes: tuple[str, ...] = ()
+    """Cameras that go on as they are and are pushed elsewhere from now on."""
     restart_needed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.restart_needed)
+        return bool(self.added or self.removed or self.changed or self.pushes or self.restart_needed)
 
 
 def diff(old: Config, new: Config) -> ConfigDiff:
@@ -27,17 +29,21 @@ def diff(old: Config, new: Config) -> ConfigDiff:
     pulled_differently = old.rtsp != new.rtsp
 
     def differs(camera: Camera) -> bool:
-        return before[camera.id] != camera or (pulled_differently and camera.publish is None)
+        was = replace(before[camera.id], push=camera.push)
+        return was != camera or (pulled_differently and camera.publish is None)
 
+    kept = [camera for camera in new.cameras if camera.id in before]
+    changed = tuple(camera.id for camera in kept if differs(camera))
     return ConfigDiff(
         added=tuple(key for key in after if key not in before),
         removed=tuple(key for key in before if key not in after),
-        changed=tuple(camera.id for camera in new.cameras if camera.id in before and differs(camera)),
+        changed=changed,
+        pushes=tuple(one.id for one in kept if one.id not in changed and before[one.id].push != one.push),
         restart_needed=tuple(_restart_keys(old, new)),
     )
 
 
-_SECTIONS = ("listen", "discovery", "hls", "auth", "onvif")
+_SECTIONS = ("listen", "discovery", "hls", "rtmp", "auth", "onvif")
 
 
 def _restart_keys(old: Config, new: Config) -> list[str]:

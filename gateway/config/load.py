@@ -28,6 +28,7 @@ from gateway.config.model import (
     Listen,
     Onvif,
     Publish,
+    Rtmp,
     RtspDefaults,
 )
 from gateway.config.schema import (
@@ -63,10 +64,15 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     findings = sorted({finding for file in files for finding in file.findings})
     if findings or settings is None:
         raise ConfigError([str(finding) for finding in findings])
-    warnings = [warning for file, entries in cameras.items() for warning in _warnings(file, entries)]
     return Config(
         site=settings.site,
-        listen=Listen(settings.listen.https, settings.listen.http, settings.listen.rtmp, settings.listen.rtsp),
+        listen=Listen(
+            settings.listen.https,
+            settings.listen.http,
+            settings.listen.rtmp,
+            settings.listen.rtmps,
+            settings.listen.rtsp,
+        ),
         data_dir=settings.data_dir or path.parent / DEFAULT_DATA_FOLDER,
         discovery=Discovery(
             settings.discovery.enabled,
@@ -75,10 +81,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         ),
         rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
+        rtmp=Rtmp(settings.rtmp.silent_audio),
         auth=Auth(settings.auth.anonymous_viewing),
         onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret, settings.onvif.listen),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
-        warnings=tuple(str(warning) for warning in sorted(warnings + _unread(path))),
+        warnings=tuple(str(warning) for warning in _unread(path)),
     )
 
 
@@ -194,15 +201,9 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         profile=entry.profile,
         sub_profile=entry.sub_profile,
         publish=Publish(entry.publish.key) if entry.publish else None,
-        push=entry.push,
+        push=tuple(push.push() for push in entry.push),
     )
 
 
 def _url(source: SourceUrl | None) -> str | None:
     return source.url if source else None
-
-
-def _warnings(file: _File, entries: Mapping[str, CameraEntry]) -> Iterator[Finding]:
-    for key, entry in entries.items():
-        if entry.push:
-            yield file.at(("cameras", key, "push"), "this version does not push yet; the list is ignored")

@@ -23,8 +23,11 @@ __all__ = [
     "Listen",
     "Onvif",
     "Publish",
+    "Push",
+    "Rtmp",
     "RtspDefaults",
     "Secret",
+    "StreamChoice",
     "SubPolicy",
     "Transport",
 ]
@@ -56,6 +59,7 @@ class Listen:
     https: HostPort | None = _HTTPS
     http: HostPort | None = _HTTP
     rtmp: HostPort | None = _RTMP
+    rtmps: HostPort | None = None
     rtsp: HostPort | None = None
 
 
@@ -95,6 +99,14 @@ class Hls:
 
 
 @dataclass(frozen=True, slots=True)
+class Rtmp:
+    """RTMP players."""
+
+    silent_audio: bool = True
+    """Give a stream without sound a silent track: players made of FFmpeg open it seconds sooner."""
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
     """Who may look."""
 
@@ -118,6 +130,47 @@ class Publish:
     key: Secret
 
 
+class StreamChoice(enum.Enum):
+    """Which stream of a camera."""
+
+    MAIN = "main"
+    SUB = "sub"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A server that one stream is sent to."""
+
+    host: str
+    port: int
+    app: str = field(repr=False)
+    """May end with a query, which is then as secret as `key`."""
+    key: Secret
+    """Name of the stream there, with its query."""
+    tls: bool = False
+    username: str | None = None
+    password: Secret | None = None
+    """For servers that ask for a login (`authmod=adobe`)."""
+    stream: StreamChoice = StreamChoice.MAIN
+    name: str = ""
+    silent_audio: bool = True
+    enhanced: bool = False
+    """Send H.265, AV1 and Opus although the server does not say that it takes them."""
+    verify: bool = True
+    """The server's certificate must be good. `ca_file` and `fingerprint` say what is good instead of the system."""
+    ca_file: Path | None = None
+    fingerprint: str = ""
+    """SHA-256 of the certificate, 64 lower-case hexadecimal digits."""
+
+    @property
+    def shown(self) -> str:
+        """The address without anything secret."""
+        scheme, usual = ("rtmps", 443) if self.tls else ("rtmp", 1935)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == usual else f":{self.port}"
+        return f"{scheme}://{host}{port}/{self.app.partition('?')[0]}/***"
+
+
 @dataclass(frozen=True, slots=True)
 class Camera:
     """One camera. Exactly one of `address`, `rtsp` and `publish` is set; `rtsp` and `sub` never hold credentials."""
@@ -139,7 +192,7 @@ class Camera:
     """ONVIF profile token of the main stream; None: the best one."""
     sub_profile: str | None = None
     publish: Publish | None = None
-    push: tuple[str, ...] = field(default=(), repr=False)  # a push URL usually ends with a stream key
+    push: tuple[Push, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +205,7 @@ class Config:
     discovery: Discovery = Discovery()
     rtsp: RtspDefaults = RtspDefaults()
     hls: Hls = Hls()
+    rtmp: Rtmp = Rtmp()
     auth: Auth = Auth()
     onvif: Onvif = Onvif()
     cameras: tuple[Camera, ...] = ()

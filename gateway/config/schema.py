@@ -18,8 +18,8 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo, model_validator
 
 from gateway.config import addresses, secrets, units
-from gateway.config.addresses import HostPort, SourceUrl
-from gateway.config.model import Hls, Listen, Onvif, RtspDefaults, SubPolicy, Transport
+from gateway.config.addresses import HostPort, PushUrl, SourceUrl
+from gateway.config.model import Hls, Listen, Onvif, Push, Rtmp, RtspDefaults, StreamChoice, SubPolicy, Transport
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Kind, Scalar
 
@@ -163,6 +163,24 @@ def _source_url(value: object, info: ValidationInfo) -> SourceUrl:
     return addresses.source_url(_clean(_scalar(value).text), _surroundings(info).expand)
 
 
+def _push_url(value: object, info: ValidationInfo) -> PushUrl:
+    return addresses.push_url(_clean(_scalar(value).text), _surroundings(info).expand)
+
+
+def _existing_file(value: object, info: ValidationInfo) -> Path:
+    path = _path(value, info)
+    if not path.is_file():
+        raise ValueError("the file does not exist (a relative path starts at the folder of config.yaml)")
+    return path
+
+
+def _fingerprint(text: str) -> str:
+    plain = text.replace(":", "").lower()
+    if not re.fullmatch("[0-9a-f]{64}", plain):
+        raise ValueError("must be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons")
+    return plain
+
+
 def _camera_id(text: str) -> str:
     if ID.fullmatch(text):
         return text
@@ -204,18 +222,19 @@ Password = Annotated[Secret, PlainValidator(_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
 TransportName = Annotated[Transport, PlainValidator(_choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
-PushText = Annotated[str, PlainValidator(_reader(addresses.push_url))]
+Key = Annotated[Secret, PlainValidator(_key)]
 
 
 class ListenSection(Section):
     https: Listener = Listen().https
     http: Listener = Listen().http
     rtmp: Listener = Listen().rtmp
+    rtmps: Listener = Listen().rtmps
     rtsp: Listener = Listen().rtsp
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         seen: dict[HostPort, str] = {}
-        for key in ("https", "http", "rtmp", "rtsp"):
+        for key in ("https", "http", "rtmp", "rtmps", "rtsp"):
             place = getattr(self, key)
             if place is None or place.port == 0:
                 continue
@@ -271,6 +290,10 @@ class AuthSection(Section):
     anonymous_viewing: Flag = False
 
 
+class RtmpSection(Section):
+    silent_audio: Flag = Rtmp().silent_audio
+
+
 class OnvifSection(Section):
     enabled: Flag = False
     listen: Annotated[HostPort, PlainValidator(_reader(addresses.host_port))] = Onvif().listen
@@ -292,7 +315,74 @@ class OnvifSection(Section):
 
 
 class PublishSection(Section):
-    key: Annotated[Secret, PlainValidator(_key)]
+    key: Key
+
+
+class PushEntry(Section):
+    """A URL alone, or a mapping."""
+
+    url: Annotated[PushUrl, PlainValidator(_push_url)]
+    key: Key | None = None
+    name: Label | None = None
+    stream: Annotated[StreamChoice, PlainValidator(_choice(StreamChoice))] = StreamChoice.MAIN
+    silent_audio: Flag = True
+    enhanced: Flag = False
+    verify: Flag = True
+    ca_file: Annotated[Path, PlainValidator(_existing_file)] | None = None
+    fingerprint: Annotated[str, PlainValidator(_reader(_fingerprint))] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _url_alone(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, Scalar):
+            return value
+        _nameless(_push_url(value, info))  # a finding about it belongs to the entry, which has no key "url"
+        return {"url": value}
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.key is None:
+            try:
+                _nameless(self.url)
+            except ValueError as error:
+                yield "url", str(error)
+        elif not self.url.app and not self.url.name.reveal().partition("?")[0]:
+            yield "url", "needs an application: rtmp://HOST/APPLICATION"
+        trust = [key for key in ("ca_file", "fingerprint") if getattr(self, key) is not None]
+        trust += [] if self.verify else ["verify"]
+        for key in trust:
+            if not self.url.tls:
+                yield key, "belongs to an rtmps:// URL"
+        for key in trust[1:]:
+            yield key, f'"{trust[0]}" already says which certificate is good'
+
+    def push(self) -> Push:
+        """The target these lines mean."""
+        url = self.url
+        app, name = url.app, url.name
+        if self.key is not None:
+            # OBS's two fields: the URL is the server with its application, the key stands beside it.
+            app, name = "/".join(part for part in (url.app, url.name.reveal()) if part), self.key
+        return Push(
+            url.host,
+            url.port,
+            app,
+            name,
+            tls=url.tls,
+            username=url.username,
+            password=url.password,
+            stream=self.stream,
+            name=self.name or "",
+            silent_audio=self.silent_audio,
+            enhanced=self.enhanced,
+            verify=self.verify,
+            ca_file=self.ca_file,
+            fingerprint=self.fingerprint or "",
+        )
+
+
+def _nameless(url: PushUrl) -> None:
+    if not url.app or not url.name.reveal().partition("?")[0]:
+        raise ValueError("needs an application and a stream name: rtmp://HOST/APPLICATION/NAME")
 
 
 class CameraEntry(Section):
@@ -310,7 +400,7 @@ class CameraEntry(Section):
     profile: Label | None = None
     sub_profile: Label | None = None
     publish: PublishSection | None = None
-    push: Annotated[tuple[PushText, ...], BeforeValidator(_null_is_no_list)] = ()
+    push: Annotated[tuple[PushEntry, ...], BeforeValidator(_null_is_no_list)] = ()
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         sources = [key for key in ("address", "rtsp", "publish") if getattr(self, key) is not None]
@@ -322,6 +412,18 @@ class CameraEntry(Section):
         yield from self._misplaced(sources[0])
         yield from _one_password(self.password, self.password_file)
         yield from self._credential_problems()
+        yield from self._push_problems()
+
+    def _push_problems(self) -> Iterator[tuple[str, str]]:
+        seen: set[tuple[str, int, str, Secret]] = set()
+        for entry in self.push:
+            push = entry.push()
+            place = (push.host, push.port, push.app, push.key)
+            if place in seen:
+                yield "push", "two entries name the same place; a server takes one publisher per name"
+            seen.add(place)
+            if push.stream is StreamChoice.SUB and self.sub is None and self.address is None:
+                yield "push", '"stream: sub" needs a camera with a sub stream'
 
     def _misplaced(self, source: str) -> Iterator[tuple[str, str]]:
         belongs = {
@@ -386,6 +488,7 @@ class ConfigFile(Section):
     discovery: Annotated[DiscoverySection, BeforeValidator(_null_is_absent)] = DiscoverySection()
     rtsp: Annotated[RtspSection, BeforeValidator(_null_is_absent)] = RtspSection()
     hls: Annotated[HlsSection, BeforeValidator(_null_is_absent)] = HlsSection()
+    rtmp: Annotated[RtmpSection, BeforeValidator(_null_is_absent)] = RtmpSection()
     auth: Annotated[AuthSection, BeforeValidator(_null_is_absent)] = AuthSection()
     onvif: Annotated[OnvifSection, BeforeValidator(_null_is_absent)] = OnvifSection()
     cameras: Cameras = {}
@@ -393,7 +496,7 @@ class ConfigFile(Section):
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.onvif.enabled and self.listen.rtsp is None:
             yield "onvif", 'needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"'
-        for key in ("https", "http", "rtmp", "rtsp"):
+        for key in ("https", "http", "rtmp", "rtmps", "rtsp"):
             if self.onvif.enabled and self.onvif.listen == getattr(self.listen, key) and self.onvif.listen.port:
                 yield "onvif", f"listens on the same address and port as listen.{key}"
 

@@ -67,6 +67,7 @@ class Stream:
         self._trackset = TrackSet()
         self._pending: list[Frame] = []
         self._subscribers: list[Subscriber] = []
+        self._watchers: list[Callable[[Status], None]] = []
         self._started: set[int] = set()
         self._live = asyncio.Event()
 
@@ -79,6 +80,11 @@ class Stream:
     def gop_bytes(self) -> int:
         """Memory held by the GOP cache."""
         return self._gop.size
+
+    @property
+    def recent(self) -> list[Frame]:
+        """The frames since the last keyframe that every subscriber has got: where one viewer more can start. A copy."""
+        return self._gop.frames if self._trackset.settled else []
 
     def begin(self, expected: frozenset[Kind]) -> None:
         """A source opened a new session that declares these tracks."""
@@ -100,14 +106,24 @@ class Stream:
         self._live.clear()
 
     def set_status(self, status: Status) -> None:
-        """Record the source's state. Outputs read `status`; nothing is pushed to them."""
+        """Record the source's state and tell whoever watches it."""
         self.status = status
+        for watcher in tuple(self._watchers):
+            watcher(status)
+
+    def watch_status(self, watcher: Callable[[Status], None]) -> None:
+        """Call `watcher` with every new status. It must not raise."""
+        self._watchers.append(watcher)
+
+    def unwatch_status(self, watcher: Callable[[Status], None]) -> None:
+        """Call it no longer; unknown ones are ignored."""
+        self._watchers = [other for other in self._watchers if other != watcher]
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Add an output. It is brought up to date from the GOP cache before this returns."""
         self._subscribers.append(subscriber)
-        frames = self._gop.frames
-        if frames and self._trackset.settled:
+        frames = self.recent
+        if frames:
             self._guard(subscriber, self._start, subscriber, frames)
 
     def unsubscribe(self, subscriber: Subscriber) -> None:

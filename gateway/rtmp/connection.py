@@ -41,6 +41,7 @@ DEMAND_KIND = "rtmp"
 FLUSH_S = 2.0
 """How long a last message may take to reach the peer before the connection is cut."""
 AUTHORISE_S = 5.0
+TLS_HIGH_WATER_BYTES = 65536
 UNSENT_IN_KERNEL_BYTES = 128 * 1024
 """Beyond this the kernel refuses more, so that a slow player is noticed here, where pictures can still be dropped, and not
 after megabytes in its send buffer."""
@@ -194,9 +195,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self._admitted = True
-        _tune(transport.get_extra_info("socket"))
-        # What the kernel does not take at once blocks the player, so that pictures wait where they can still be dropped.
-        transport.set_write_buffer_limits(high=0)
+        tune(transport)
         self._deadline = self._context.monotonic() + self._context.limits.handshake_s
 
     def data_received(self, data: bytes) -> None:
@@ -439,7 +438,10 @@ class Connection(asyncio.Protocol):
             return
         if last:
             self._transport.write(last)
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()  # TLS cannot be half closed; it says goodbye itself
 
     def _break_off(self, reason: str) -> None:
         """The peer breaks the protocol, or a limit."""
@@ -506,8 +508,12 @@ def _unavailable(stream: Stream) -> str:
     return f"{stream.id} is {stream.status.state.value}: {reason}"
 
 
-def _tune(sock: socket.socket | None) -> None:
+def tune(transport: asyncio.Transport) -> None:
     """Send at once, notice a slow or vanished peer early. Best effort: not every kernel knows every option."""
+    # What the kernel does not take at once blocks the player, so that pictures wait where they can still be dropped. A TLS
+    # transport of uvloop that may hold nothing stops for good with its first record.
+    transport.set_write_buffer_limits(high=TLS_HIGH_WATER_BYTES if transport.get_extra_info("ssl_object") else 0)
+    sock = transport.get_extra_info("socket")
     if sock is None:
         return
     for level, option, value in (

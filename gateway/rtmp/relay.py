@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gateway.media.frame import Frame
-from gateway.media.stream import Stream
+from gateway.media.stream import Stream, Subscriber
 from gateway.media.track import Kind, TrackConfig, Tracks
 from gateway.rtmp import chunk, flv
 from gateway.rtmp.batch import Batch, Headers
@@ -29,6 +29,7 @@ from gateway.rtmp.chunk import encode_message
 from gateway.rtmp.errors import RtmpError
 from gateway.rtmp.lane import Lane
 from gateway.rtmp.session import CSID_AUDIO, CSID_VIDEO, STREAM_ID
+from gateway.rtmp.silence import Silenced
 from gateway.rtmp.viewer import Viewer
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ class Relay:
         stream: Stream,
         enhanced: Enhanced = Enhanced.SEND,
         *,
+        silent_audio: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
         call_later: Callable[[float, Callable[[], None]], Timer] | None = None,
     ) -> None:
@@ -94,7 +96,8 @@ class Relay:
         self._cached_since = 0.0
         self.last_frame_at = monotonic()
         """Monotonic seconds; for noticing that the stream is dead."""
-        stream.subscribe(self)
+        self._subscriber: Subscriber = Silenced(self) if silent_audio else self
+        stream.subscribe(self._subscriber)
 
     @property
     def viewers(self) -> int:
@@ -108,7 +111,7 @@ class Relay:
 
     def close(self) -> None:
         """Leave the stream."""
-        self.stream.unsubscribe(self)
+        self.stream.unsubscribe(self._subscriber)
         self._cancel_timer()
         for viewer in tuple(self._viewers):
             self.leave(viewer)

@@ -12,9 +12,12 @@ from gateway.rtmp.viewer import Viewer
 class Relays:
     """Brings viewers and streams together."""
 
-    def __init__(self, enhanced: Callable[[str], Enhanced], monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, enhanced: Callable[[str], Enhanced], monotonic: Callable[[], float], *, silent_audio: bool = False
+    ) -> None:
         self._enhanced = enhanced
         self._monotonic = monotonic
+        self._silent_audio = silent_audio
         self._relays: dict[Stream, Relay] = {}
 
     def __len__(self) -> int:
@@ -24,7 +27,7 @@ class Relays:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)
         if relay is None:
-            relay = Relay(stream, self._enhanced(stream.id), monotonic=self._monotonic)
+            relay = Relay(stream, self._enhanced(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
         refusal = relay.refusal(viewer)
         if refusal:

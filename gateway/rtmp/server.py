@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from gateway.rtmp.connection import (
 )
 from gateway.rtmp.relay import Enhanced
 from gateway.rtmp.relays import Relays
+from gateway.rtmp.tls import TlsListener
 
 __all__ = ["Credentials", "Enhanced", "RtmpServer", "RtmpStatus", "ServerLimits"]
 
@@ -61,7 +63,7 @@ class RtmpServer:
     `resolve` finds a stream by its id (`front-door`, `front-door.sub`). `authorise` decides, at once or as a coroutine (which
     may take its time after a wrong password), who may play. `publish` finds the stream that waits for a publisher, by its id;
     None: nobody may publish. `enhanced` says, by stream id, what players get that announce no
-    Enhanced RTMP while the stream is H.265, AV1 or Opus.
+    Enhanced RTMP while the stream is H.265, AV1 or Opus. `silent_audio` gives streams without sound a silent track.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class RtmpServer:
         *,
         publish: FindPublishPoint | None = None,
         enhanced: Callable[[str], Enhanced] = lambda _stream_id: Enhanced.SEND,
+        silent_audio: bool = False,
         limits: ServerLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,10 +81,11 @@ class RtmpServer:
         self._counters = Counters()
         self._complaints = Complaints(log)
         self._monotonic = monotonic
-        self._relays = Relays(enhanced, monotonic)
+        self._relays = Relays(enhanced, monotonic, silent_audio=silent_audio)
         self._connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
+        self._tls: TlsListener | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self._empty.set()
@@ -105,6 +109,11 @@ class RtmpServer:
             return 0
         return int(self._server.sockets[0].getsockname()[1])
 
+    @property
+    def tls_port(self) -> int:
+        """The port that is listened on for RTMPS; 0 while stopped."""
+        return self._tls.port if self._tls is not None else 0
+
     def status(self) -> RtmpStatus:
         """Figures of this moment."""
         players = sum(connection.playing for connection in self._connections)
@@ -122,15 +131,26 @@ class RtmpServer:
             self._server = await loop.create_server(self._connection, host or None, port, backlog=_BACKLOG)
         except OSError as error:
             raise ListenError(_explain(host, port, error)) from error
-        self._ticker = loop.call_later(self._limits.tick_s, self._tick)
+        self._begin_ticking()
         log.info("rtmp: listening on %s", _endpoint(host, self.port))
+
+    async def start_tls(self, host: str, port: int, tls: ssl.SSLContext) -> None:
+        """Listen for RTMPS, beside or instead of RTMP. Raises as `start` does."""
+        self._tls = TlsListener(self._context, tls)
+        try:
+            await self._tls.open(host, port)
+        except OSError as error:
+            raise ListenError(_explain(host, port, error)) from error
+        self._begin_ticking()
+        log.info("rtmps: listening on %s", _endpoint(host, self.tls_port))
 
     async def stop(self) -> None:
         """Close the listener and every connection. Takes at most a few seconds; harmless if not started."""
         server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
+        if server is not None:
+            server.close()
+        if self._tls is not None:
+            await self._tls.close()
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
@@ -143,7 +163,8 @@ class RtmpServer:
             try:
                 async with asyncio.timeout(STOP_S):
                     await self._empty.wait()
-                    await server.wait_closed()
+                    if server is not None:
+                        await server.wait_closed()
                 break
             except TimeoutError:
                 continue
@@ -157,6 +178,10 @@ class RtmpServer:
 
     def _connection(self) -> Connection:
         return Connection(self._context)
+
+    def _begin_ticking(self) -> None:
+        if self._ticker is None:
+            self._ticker = asyncio.get_running_loop().call_later(self._limits.tick_s, self._tick)
 
     def _tick(self) -> None:
         self._ticker = asyncio.get_running_loop().call_later(self._limits.tick_s, self._tick)

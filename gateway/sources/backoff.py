@@ -21,14 +21,15 @@ JITTER = 0.2
 class Backoff:
     """Doubling delays with jitter."""
 
-    def __init__(self, rand: Callable[[], float] = random.random) -> None:
+    def __init__(self, rand: Callable[[], float] = random.random, *, healthy_s: float = HEALTHY_S) -> None:
         self._rand = rand
+        self._healthy_s = healthy_s
         self._fast_s = FIRST_S
         self._slow_s = SLOW_FIRST_S
 
     def next_delay(self, retry: Retry, healthy_s: float = 0.0) -> float:
         """Seconds to wait after a failure; `healthy_s` is how long the session had given pictures before."""
-        if healthy_s >= HEALTHY_S:
+        if healthy_s >= self._healthy_s:
             self.reset()
         if retry is Retry.SLOW:
             delay, self._slow_s = self._slow_s, min(self._slow_s * 2, SLOW_LARGEST_S)

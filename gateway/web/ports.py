@@ -43,6 +43,28 @@ class StreamView:
 
 
 @dataclass(frozen=True, slots=True)
+class PushView:
+    """A server that one stream of a camera is pushed to. Times are Unix seconds."""
+
+    name: str
+    """Given in the configuration; may be empty."""
+    url: str
+    """Without the key."""
+    stream: str
+    """Id of the stream."""
+    state: str
+    """`waiting`, `connecting`, `live`, `retrying` or `refused`."""
+    since: float
+    reason: str
+    code: str
+    next_retry: float | None
+    sent_bytes: int
+    bitrate: float
+    dropped: int
+    """Messages left out because the server takes less than the stream sends."""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraView:
     """One camera. `urls` are paths or templates with `{host}`."""
 
@@ -52,11 +74,13 @@ class CameraView:
     streams: tuple[StreamView, ...]
     """Main first, then sub if there is one."""
     urls: dict[str, str]
-    """`hls`, `rtmp`, `rtsp`, `snapshot`, and `hls_sub`, ... where there is a sub stream. `{host}` is the box's name."""
+    """`hls`, `rtmp`, `rtmps`, `rtsp`, `snapshot`, and `hls_sub`, `rtmp_sub`, ... where there is a sub stream. `{host}` is the
+    box's name."""
     source: str
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
     """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
+    pushes: tuple[PushView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

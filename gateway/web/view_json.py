@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.redact import redact
-from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView
 
 Json = dict[str, Any]
 
@@ -30,6 +30,7 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool) -> Json:
         "urls": filled_urls(camera.urls, host),
         "source": redact(camera.source) if with_source else None,
         "picture_at": camera.picture_at,
+        "pushes": [push_json(push) for push in camera.pushes],
     }
 
 
@@ -48,13 +49,30 @@ def stream_json(stream: StreamView) -> Json:
         "bitrate": round(stream.bitrate),
         "keyframe_interval": round(stream.keyframe_interval, 2),
         "viewers": {"rtmp": 0, "hls": 0, "ws": 0, "rtsp": 0} | stream.viewers,
-        "dropped": {"rtmp": 0} | stream.dropped,
+        "dropped": {"rtmp": 0, "ws": 0} | stream.dropped,
         "on_demand": stream.on_demand,
         "state": status.state.value,
         "since": status.since,
         "reason": redact(status.reason),
         "code": status.code,
         "next_retry": status.next_retry,
+    }
+
+
+def push_json(push: PushView) -> Json:
+    """One server a stream is pushed to."""
+    return {
+        "name": push.name,
+        "url": redact(push.url),
+        "stream": push.stream,
+        "state": push.state,
+        "since": push.since,
+        "reason": redact(push.reason),
+        "code": push.code,
+        "next_retry": push.next_retry,
+        "sent_bytes": push.sent_bytes,
+        "bitrate": round(push.bitrate),
+        "dropped": push.dropped,
     }
 
 

@@ -102,7 +102,42 @@ def test_device_addresses(text: str, expected: str | None) -> None:
     assert device_address(text) == (expected or text)
 
 
-def test_push_urls_keep_what_they_hold() -> None:
-    assert push_url("rtmp://user:key@media.example:1936/app/name") == "rtmp://user:key@media.example:1936/app/name"
-    with pytest.raises(ValueError, match="no valid host"):
-        push_url("rtmp:///app")
+ENVIRONMENT = {"${KEY}": "a/b?c", "${PASS}": "p@s/s", "${URL}": "rtmp://media.example/live/yard"}
+
+
+def expand(text: str) -> str:
+    for name, value in ENVIRONMENT.items():
+        text = text.replace(name, value)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rtmp://media.example/live/yard", (False, "media.example", 1935, "live", "yard", None, None)),
+        ("rtmps://live.example/rtmp/FB-1?s=2&t=/x", (True, "live.example", 443, "rtmp", "FB-1?s=2&t=/x", None, None)),
+        ("RTMP://[fe80::1]:1936/a/b/c", (False, "fe80::1", 1936, "a/b", "c", None, None)),
+        ("rtmp://media.example/live/${KEY}", (False, "media.example", 1935, "live", "a/b?c", None, None)),
+        ("${URL}", (False, "media.example", 1935, "live", "yard", None, None)),
+        ("rtmp://u:${PASS}@media.example/live/yard", (False, "media.example", 1935, "live", "yard", "u", "p@s/s")),
+        ("rtmp://u:p%40s@media.example/live/yard", (False, "media.example", 1935, "live", "yard", "u", "p@s")),
+        ("rtmp://media.example/live", (False, "media.example", 1935, "", "live", None, None)),
+    ],
+)
+def test_push_urls_are_cut_as_obs_cuts_them(text: str, expected: tuple[object, ...]) -> None:
+    found = push_url(text, expand)
+    password = found.password.reveal() if found.password else None
+    assert (found.tls, found.host, found.port, found.app, found.name.reveal(), found.username, password) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("rtmp:///app", "no valid host"),
+        ("http://media.example/live/x", "must start with rtmp:// or rtmps://"),
+        ("rtmp://media.example/live/a b", "spaces or control"),
+    ],
+)
+def test_push_urls_that_are_none(text: str, finding: str) -> None:
+    with pytest.raises(ValueError, match=finding):
+        push_url(text, expand)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.config.diff import ConfigDiff, diff
-from gateway.config.model import Camera, Config, Hls, HostPort, Listen, Publish, RtspDefaults, Secret
+from gateway.config.model import Camera, Config, Hls, HostPort, Listen, Publish, Push, RtspDefaults, Secret
 
 YARD = Camera("yard", "yard", rtsp="rtsp://192.168.1.2/live", username="a", password=Secret("one"))
 GATE = Camera("gate", "gate", address="192.168.1.3")
@@ -24,6 +24,15 @@ def test_cameras_that_come_go_and_change() -> None:
     found = diff(Config(cameras=(YARD, GATE)), Config(cameras=(PHONE, changed)))
     assert found == ConfigDiff(added=("phone",), removed=("gate",), changed=("yard",))
     assert found
+
+
+def test_a_camera_that_is_pushed_elsewhere_goes_on_as_it_is() -> None:
+    pushed = replace(YARD, push=(Push("media.example", 1935, "live", Secret("x")),))
+    found = diff(Config(cameras=(YARD, GATE)), Config(cameras=(pushed, GATE)))
+    assert found == ConfigDiff(pushes=("yard",))
+    assert found
+    renamed = replace(pushed, name="Other")
+    assert diff(Config(cameras=(YARD,)), Config(cameras=(renamed,))) == ConfigDiff(changed=("yard",))
 
 
 def test_another_order_is_no_change() -> None:

@@ -216,6 +216,46 @@ WRONG = {
         YARD + "    push: ['http://media.example/topsecret']\n",
         "4: cameras.yard.push[0]: must start with rtmp:// or rtmps://",
     ),
+    "push to an application only": (
+        YARD + "    push: [{url: rtmp://media.example/topsecret}]\n",
+        "4: cameras.yard.push[0].url: needs an application and a stream name: rtmp://HOST/APPLICATION/NAME",
+    ),
+    "push of a text to an application only": (
+        YARD + "    push: ['rtmp://media.example/topsecret']\n",
+        "4: cameras.yard.push[0]: needs an application and a stream name: rtmp://HOST/APPLICATION/NAME",
+    ),
+    "push without a place": (
+        YARD + "    push: [{key: topsecret}]\n",
+        "4: cameras.yard.push[0].url: is missing",
+    ),
+    "push to the same place twice": (
+        YARD + "    push: [rtmp://media.example/live/x, {url: rtmp://media.example/live, key: x}]\n",
+        "4: cameras.yard.push: two entries name the same place; a server takes one publisher per name",
+    ),
+    "push of a sub stream that is not there": (
+        YARD + "    push: [{url: rtmp://media.example/live/x, stream: sub}]\n",
+        '4: cameras.yard.push: "stream: sub" needs a camera with a sub stream',
+    ),
+    "trust without encryption": (
+        YARD + "    push: [{url: rtmp://media.example/live/x, verify: false}]\n",
+        "4: cameras.yard.push[0].verify: belongs to an rtmps:// URL",
+    ),
+    "trust in two ways": (
+        YARD + f"    push: [{{url: rtmps://media.example/live/x, verify: false, fingerprint: '{'ab:' * 31}cd'}}]\n",
+        '4: cameras.yard.push[0].verify: "fingerprint" already says which certificate is good',
+    ),
+    "fingerprint of another kind": (
+        YARD + "    push: [{url: rtmps://media.example/live/x, fingerprint: topsecret}]\n",
+        "4: cameras.yard.push[0].fingerprint: must be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons",
+    ),
+    "authority that is not there": (
+        YARD + "    push: [{url: rtmps://media.example/live/x, ca_file: nowhere.pem}]\n",
+        "4: cameras.yard.push[0].ca_file: the file does not exist (a relative path starts at the folder of config.yaml)",
+    ),
+    "misspelt key of a push": (
+        YARD + "    push: [{url: rtmp://media.example/live/x, strem: sub}]\n",
+        '4: cameras.yard.push[0].strem: unknown key, did you mean "stream"?',
+    ),
     "web page as stream": (
         "cameras:\n  yard:\n    rtsp: http://192.168.1.2/topsecret\n",
         "3: cameras.yard.rtsp: must start with rtsp:// or rtsps://",

@@ -12,7 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.config.load import load
-from gateway.config.model import Camera, Config, HostPort, Listen, Onvif, Publish, Secret, SubPolicy, Transport
+from gateway.config.model import (
+    Camera,
+    Config,
+    HostPort,
+    Listen,
+    Onvif,
+    Publish,
+    Push,
+    Secret,
+    StreamChoice,
+    SubPolicy,
+    Transport,
+)
 from gateway.errors import ConfigError
 
 from .conftest import Folder
@@ -28,13 +40,14 @@ def test_the_examples_of_the_shipped_file_are_valid_when_uncommented(folder: Fol
     (folder.path / "yard.password").write_text("s3cret\n")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     text = "\n".join(re.sub(r"^#((?:  )*[^\s#])", r"\1", line) for line in lines)  # prose stands after one space
-    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "NVR_PASSWORD": "three"}
+    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "TUBE_KEY": "three", "NVR_PASSWORD": "four"}
     config = folder.load(text)
     assert [camera.id for camera in config.cameras] == ["front-door", "yard", "gate"]
     assert config.discovery.credentials[0].password.reveal() == "one"
     assert config.cameras[1].password == Secret("s3cret")
-    assert config.listen == Listen(rtsp=HostPort("0.0.0.0", 8554))
-    assert config.onvif == Onvif(True, "nvr", Secret("three"))
+    # off by default; the lines are examples
+    assert config.listen == Listen(rtmps=HostPort("0.0.0.0", 1936), rtsp=HostPort("0.0.0.0", 8554))
+    assert config.onvif == Onvif(True, "nvr", Secret("four"))
     assert (config.hls, config.rtsp) == (Config().hls, Config().rtsp)
 
 
@@ -73,7 +86,7 @@ def test_every_value_arrives(folder: Folder) -> None:
             publish: {key: "${KEY}"}
     """)
     assert config.site == "Warehouse 3"
-    assert config.listen == Listen(HostPort("::", 9443), None, HostPort("127.0.0.1", 0), HostPort("::", 8554))
+    assert config.listen == Listen(HostPort("::", 9443), None, HostPort("127.0.0.1", 0), rtsp=HostPort("::", 8554))
     assert config.data_dir == folder.path / "state"
     assert (config.discovery.enabled, config.discovery.interval_s) == (False, 120.0)
     assert config.discovery.credentials[0].password == Secret("from file")
@@ -161,23 +174,42 @@ def test_a_file_of_conf_d_with_another_ending_is_not_passed_over_in_silence(fold
     assert folder.load("").warnings == ("conf.d/more.yml: is not read: its name must end in .yaml",)
 
 
-def test_what_this_version_does_not_serve_is_a_warning_with_its_line(folder: Folder) -> None:
+def test_pushes_are_texts_or_mappings(folder: Folder) -> None:
+    (folder.path / "ca.pem").write_text("x")
+    folder.environ["KEY"] = "a/b"
     config = folder.load("""\
         cameras:
           yard:
             address: 10.0.0.8
-            push: ["rtmps://user:pass@media.example/live/yard"]
-          phone:
-            publish: {key: abc}
+            push:
+              - "rtmps://user:pass@media.example/live/yard"
+              - {url: "rtmp://a.example/live2", key: "${KEY}", name: Tube, stream: sub, silent_audio: false, enhanced: true}
+              - {url: "rtmps://b.example/live/x", ca_file: ca.pem}
     """)
-    assert config.warnings == ("config.yaml:4: cameras.yard.push: this version does not push yet; the list is ignored",)
-    assert config.cameras[0].push == ("rtmps://user:pass@media.example/live/yard",)
+    plain, tube, private = config.cameras[0].push
+    assert plain == Push("media.example", 443, "live", Secret("yard"), tls=True, username="user", password=Secret("pass"))
+    assert tube == Push(
+        "a.example",
+        1935,
+        "live2",
+        Secret("a/b"),
+        name="Tube",
+        stream=StreamChoice.SUB,
+        silent_audio=False,
+        enhanced=True,
+    )
+    assert private.ca_file == folder.path / "ca.pem"
+    assert [one.shown for one in config.cameras[0].push] == [
+        "rtmps://media.example/live/***",
+        "rtmp://a.example/live2/***",
+        "rtmps://b.example/live/***",
+    ]
 
 
 def test_a_secret_is_in_no_repr(folder: Folder) -> None:
     config = folder.load("""\
         cameras:
-          yard: {rtsp: "rtsp://admin:hush@10.0.0.8/live", push: ["rtmp://media.example/live/hush"]}
+          yard: {rtsp: "rtsp://admin:hush@10.0.0.8/live", push: ["rtmp://u:hush@media.example/live/hush?a=hush"]}
           phone: {publish: {key: hush}}
     """)
     assert "hush" not in repr(config) + str(config)

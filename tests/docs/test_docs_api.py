@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gateway.media.state import State, Status
+from gateway.rtmp.push import PushState
+from gateway.rtmp.push_errors import PushError
 from gateway.simulator.control import FAULTS
 from gateway.web.errors import CODES
-from gateway.web.ports import CameraView, DiscoveredView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView
 from gateway.web.view_json import camera_json, discovered_json
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +46,7 @@ def _camera() -> dict[str, Any]:
         urls=dict.fromkeys(("hls", "rtmp", "hls_sub", "rtmp_sub", "snapshot"), "x"),
         source="192.168.10.215",
         picture_at=1.0,
+        pushes=(PushView("Town hall", "rtmps://a.example/live2/***", "front-door", "live", 1.0, "", "", None, 1, 1.0, 0),),
     )
     return camera_json(view, "HOST", with_source=True)
 
@@ -75,6 +78,16 @@ def test_the_device_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]
 def test_states_are_those_of_the_code(pages: dict[str, Any]) -> None:
     documented = [row[0].strip("`") for row in pages["docs/api.md"].rows("`state`")]
     assert documented == [state.value for state in State]
+
+
+def test_states_of_a_push_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    documented = [row[0].strip("`") for row in pages["docs/api.md"].rows("Push")]
+    assert documented == [state.value for state in PushState]
+
+
+def test_codes_of_a_push_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    section = pages["docs/api.md"].text.partition("### Pushes")[2].partition("\n## ")[0]
+    assert all(f"`{leaf.code}`" in section for leaf in PushError.__subclasses__())
 
 
 def test_statuses_have_the_codes_of_the_code(pages: dict[str, Any]) -> None:

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
 
 from gateway_process import GatewayProcess
 from gst_process import GstCamera
 from rtsp_relay import Mode, RtspRelay
+from wall_page import CHROMIUM, FLAGS, open_wall
 
 SHORT_PLAY_S = 6.0
 
@@ -71,3 +73,25 @@ def relay() -> Iterator[Callable[..., RtspRelay]]:
             return made
 
         yield start
+
+
+@pytest.fixture
+def chromium(tmp_path: Path) -> Iterator[BrowserContext]:
+    """A browser of our own, without a window."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"), executable_path=CHROMIUM, headless=True, args=FLAGS, ignore_https_errors=True,
+            viewport={"width": 1280, "height": 720},
+        )  # fmt: skip
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def wall(chromium: BrowserContext) -> Callable[..., Page]:
+    """Logs in through the login page and returns the wall's page."""
+
+    def show(service: GatewayProcess, scheme: str = "https", transport: str = "") -> Page:
+        return open_wall(chromium, service, scheme, transport)
+
+    return show

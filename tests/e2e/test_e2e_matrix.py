@@ -107,6 +107,7 @@ def test_every_frame_arrives_in_order_and_with_sound(
     assert abs(play.frames - kind.fps * span) <= max(1.0, FRAMES_TOLERANCE * kind.fps * span)
     assert play.largest_step_s <= JITTER_STEPS / kind.fps, "pictures are missing in between"
     video = "hevc" if kind.options.get("video") == "h265" else "h264"
-    assert sorted(play.codecs) == sorted([video, "aac"] if kind.audio else [video])
-    if kind.audio:
+    sounds = kind.audio or protocol == "rtmp"  # RTMP has a silent track where the camera has no sound
+    assert sorted(play.codecs) == sorted([video, "aac"] if sounds else [video])
+    if sounds:
         assert abs(play.audio_seconds - play.seconds) <= START_SKEW_S

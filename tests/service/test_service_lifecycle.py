@@ -47,7 +47,7 @@ def test_it_starts_and_stops_within_bounds_and_frees_its_ports(config, serving):
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("scheme", ["https", "http", "rtmp"])
+@pytest.mark.parametrize("scheme", ["https", "http", "rtmp", "rtmps"])
 def test_port_in_use_is_said_with_its_number_and_frees_the_others(config, serving, scheme):
     async def main():
         with socket.create_server(("127.0.0.1", 0)) as taken, socket.create_server(("127.0.0.1", 0)) as other:

@@ -27,7 +27,7 @@ HLS_LIBRARY = "vendor/hls.light.min.mjs"
 CODECS = "avc1.42C00D"
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "media-src 'self' blob:; worker-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'"
+    "media-src 'self' blob:; worker-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 TYPES = {
     ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",

@@ -5,7 +5,7 @@ import { judge, normalGap, pictureExpected, TileState } from "../../../web/stati
 const FACTS = {
   camera: { state: "live", since: 100, reason: "", code: "", next_retry: null },
   stream: { id: "gate", state: "live", reason: "", on_demand: false },
-  linkUp: true, quietMs: 40, waitedMs: 60000, ageMs: 900, gapMs: 0, unplayable: null, wasBehind: false, blocked: false,
+  linkUp: true, lostMs: null, quietMs: 40, takenAt: null, waitedMs: 60000, ageMs: 900, oldMs: 6000, gapMs: 0, unplayable: null, wasBehind: false, blocked: false,
 };
 const offline = { state: "offline", since: 100, reason: "no route to host", code: "unreachable", next_retry: 130 };
 const verdictOn = (changes) => judge({ ...FACTS, ...changes });
@@ -31,8 +31,8 @@ test("moving but old pictures are never called live, and do not flicker at the l
   assert.equal(verdict.state, TileState.LATE);
   assert.equal(verdict.behind, true);
   assert.equal(verdict.reason.params.seconds, 7);
-  assert.equal(verdictOn({ ageMs: 5500, wasBehind: true }).state, TileState.LATE);
-  assert.equal(verdictOn({ ageMs: 5500 }).state, TileState.LIVE);
+  assert.equal(verdictOn({ ageMs: 5000, wasBehind: true }).state, TileState.LATE);
+  assert.equal(verdictOn({ ageMs: 5000 }).state, TileState.LIVE);
   assert.equal(verdictOn({ ageMs: 4500, wasBehind: true }).state, TileState.LIVE);
 });
 
@@ -107,4 +107,19 @@ test("slow cameras get the time that their frame rate needs", () => {
 test("pictures are expected only while the server has some", () => {
   assert.equal(pictureExpected({ state: "live" }), true);
   for (const state of ["offline", "stalled", "connecting", "disabled"]) assert.equal(pictureExpected({ state }), false);
+});
+
+test("what was taken before the camera went away is not live, however freshly it is shown", () => {
+  const camera = { ...offline, since: 200 };
+  assert.equal(verdictOn({ camera, takenAt: 199.9 }).state, TileState.OFFLINE);
+  assert.equal(verdictOn({ camera, takenAt: 200.1 }).state, TileState.LIVE, "the server's word is the older one");
+  assert.equal(verdictOn({ camera, takenAt: null }).state, TileState.LIVE);
+});
+
+test("a broken connection is told at once, a blink of it is not", () => {
+  assert.equal(verdictOn({ lostMs: 400 }).state, TileState.LIVE);
+  const lost = verdictOn({ lostMs: 600 });
+  assert.equal(lost.state, TileState.STALLED);
+  assert.equal(lost.reason.key, "reason.gateway_lost");
+  assert.equal(lost.frozen, true);
 });

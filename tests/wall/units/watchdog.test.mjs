@@ -13,13 +13,13 @@ function playing(until = 20000) {
 }
 
 /** All helps between two times, as [time, help]; a rebuild begins a new attempt as the tile does. */
-function helps(dog, from, to, { expected = true, each = () => {} } = {}) {
+function helps(dog, from, to, { expected = true, each = () => {}, hoards = false } = {}) {
   const given = [];
   for (let now = from; now <= to; now += STEP_MS) {
     each(now);
     const help = dog.tick(now, expected);
     if (help) given.push([now, help]);
-    if (help === Help.REBUILD) dog.begin(now);
+    if (help === Help.REBUILD) dog.begin(now, hoards);
   }
   return given;
 }
@@ -138,8 +138,9 @@ test("a slow link is not helped again and again while it loads", () => {
   assert.deepEqual(given, [[21500, Help.RESYNC]]);
 });
 
-test("a healthy player is renewed before what it keeps fills the memory, and only then", () => {
+test("a healthy player that keeps all it played is renewed before what it keeps fills the memory, and only then", () => {
   const dog = new Watchdog(() => 0.5);
-  dog.begin(0);
-  assert.deepEqual(helps(dog, 0, 1000000, { each: (now) => dog.frame(now) }), [[480000, Help.REBUILD], [960000, Help.REBUILD]]);
+  dog.begin(0, true);
+  const given = helps(dog, 0, 1000000, { each: (now) => dog.frame(now), hoards: true });
+  assert.deepEqual(given, [[480000, Help.REBUILD], [960000, Help.REBUILD]]);
 });

@@ -4,6 +4,8 @@
 
 /** Where the browser cannot tell of single frames, its frame counter is read this often. */
 const COUNTER_INTERVAL_MS = 200;
+/** Rates are taken over so long. */
+const RATE_SPAN_MS = 3000;
 
 /** Calls `onFrame(mediaTime)` for every presented frame (seconds on the media timeline); returns a stop function. */
 export function watchFrames(video, onFrame) {
@@ -38,4 +40,46 @@ export function drawStill(source, width, height, canvas) {
   canvas.height = height;
   canvas.getContext("2d").drawImage(source, 0, 0, width, height);
   return true;
+}
+
+/** Pictures per second over the last moments. Times are milliseconds of any steady clock. */
+export class FrameRate {
+  #times = [];
+
+  add(now) {
+    this.#times.push(now);
+    this.#forget(now);
+  }
+
+  perSecond(now) {
+    this.#forget(now);
+    const [first] = this.#times;
+    const span = now - first;
+    return this.#times.length > 1 && span > 0 ? ((this.#times.length - 1) * 1000) / span : 0;
+  }
+
+  #forget(now) {
+    while (this.#times.length && now - this.#times[0] > RATE_SPAN_MS) this.#times.shift();
+  }
+}
+
+/** Bits per second over the last moments, from pieces as they arrive. */
+export class ByteRate {
+  #pieces = [];
+  #bytes = 0;
+
+  add(bytes, now) {
+    this.#pieces.push([now, bytes]);
+    this.#bytes += bytes;
+    this.#forget(now);
+  }
+
+  bitsPerSecond(now) {
+    this.#forget(now);
+    return (this.#bytes * 8000) / RATE_SPAN_MS;
+  }
+
+  #forget(now) {
+    while (this.#pieces.length && now - this.#pieces[0][0] > RATE_SPAN_MS) this.#bytes -= this.#pieces.shift()[1];
+  }
 }

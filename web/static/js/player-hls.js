@@ -3,7 +3,7 @@
  *
  * Both are `Transport`s (see transport.js). They play and report; whether the picture is live is not theirs to judge.
  */
-import { drawStill, watchFrames } from "./frames.js";
+import { VideoTransport } from "./player-video.js";
 
 /** Further behind the wanted position than this, playing a little faster takes too long: jump. */
 const JUMP_WHEN_BEHIND_S = 3;
@@ -56,53 +56,10 @@ export function nativeHlsPlayable() {
   return document.createElement("video").canPlayType("application/vnd.apple.mpegurl") !== "";
 }
 
-/** What both players share: a muted inline video element, its frames, and its will to play. */
-class VideoTransport {
-  moving = true;
-  #stopFrames = null;
-
-  constructor(events) {
-    this.events = events;
-    this.element = liveVideo();
-  }
-
-  start() {
-    this.#stopFrames = watchFrames(this.element, (mediaTime) => this.events.onFrame(this.wallTime(mediaTime)));
-    this.attach();
-    this.play();
-  }
-
-  stop() {
-    this.#stopFrames?.();
-    this.detach();
-    // Removing the source and loading nothing is what gives the decoder back.
-    this.element.removeAttribute("src");
-    this.element.load();
-    this.element.remove();
-  }
-
-  play() {
-    this.element.play()?.catch((error) => {
-      // AbortError: a new load came in between. Everything else but a refusal shows up as missing frames.
-      if (error.name === "NotAllowedError") this.events.onProblem({ kind: "blocked", detail: error.message });
-    });
-  }
-
-  keepUp() {
-    // Engines pause a muted video on their own (power saving, a lost audio device, a late first frame).
-    if (this.element.paused) this.play();
-    this.catchUp();
-  }
-
-  capture(canvas) {
-    const video = this.element;
-    return video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA
-      && drawStill(video, video.videoWidth, video.videoHeight, canvas);
-  }
-}
-
 export class HlsPlayer extends VideoTransport {
   kind = "hls";
+  /** It keeps all it played (see HLS_CONFIG), so it must be renewed from time to time. */
+  hoards = true;
   #Hls;
   #hls = null;
   #url;
@@ -224,19 +181,4 @@ function covers(fragment, mediaTime) {
 
 function dated(fragment, mediaTime) {
   return fragment.programDateTime + (mediaTime - fragment.start) * 1000;
-}
-
-function liveVideo() {
-  const video = document.createElement("video");
-  video.muted = true;
-  video.autoplay = true;
-  video.playsInline = true;
-  video.controls = false;
-  video.disableRemotePlayback = true; // ManagedMediaSource opens only with it
-  video.disablePictureInPicture = true;
-  video.tabIndex = -1;
-  video.setAttribute("aria-hidden", "true");
-  // iPhone and the X5 engine of Android WeChat would otherwise take the video to full screen.
-  for (const name of ["muted", "playsinline", "webkit-playsinline", "x5-playsinline"]) video.setAttribute(name, "");
-  return video;
 }

@@ -47,6 +47,12 @@ export class SnapshotPlayer {
 
   play() {}
 
+  setMuted() {}
+
+  stats() {
+    return this.#shown ? { width: this.#shown.naturalWidth, height: this.#shown.naturalHeight, codec: "jpeg", bitrate: 0 } : {};
+  }
+
   capture(canvas) {
     const picture = this.#shown;
     return picture !== null && drawStill(picture, picture.naturalWidth, picture.naturalHeight, canvas);

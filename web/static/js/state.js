@@ -13,16 +13,21 @@ export const TileState = Object.freeze({
   OFFLINE: "offline",
   DISABLED: "disabled",
   UNPLAYABLE: "unplayable",
+  PAUSED: "paused",
 });
 
 /** Without a new frame for this long a picture is no longer called live. */
 export const FRESH_MS = 2000;
+/** A connection that is back so soon was never missed. */
+export const LOST_GRACE_MS = 500;
 /** From here on the interruption is not a hiccup. */
 export const STALLED_AFTER_MS = 6000;
 /** Frames keep coming, but show what was so long ago: late. Plain HLS at two-second segments stays below it. */
 export const OLD_PICTURE_MS = 6000;
-/** A late picture must have caught up to this before it is called live again, or the tile would flicker. */
-export const CAUGHT_UP_MS = 5000;
+/** The live connection is never so far behind, unless something is wrong. */
+export const OLD_LIVE_PICTURE_MS = 2000;
+/** A late picture must have caught up by so much before it is called live again, or the tile would flicker. */
+const CAUGHT_UP_SHARE = 0.8;
 /** Opening a camera and waiting for its next keyframe may take this long before it is worth a complaint. */
 export const START_GRACE_MS = 10000;
 /** Cameras below one frame per second exist; two and a half frame intervals are no interruption. */
@@ -44,9 +49,12 @@ export function pictureExpected(camera) {
  * @property {object} camera the camera as the API describes it
  * @property {object|null} stream the stream being played, as the API describes it
  * @property {boolean} linkUp the gateway answers
+ * @property {number|null} lostMs since the live connection broke; null when a picture has come that is newer than that
  * @property {number|null} quietMs since the last presented frame; null if there never was one
+ * @property {number|null} takenAt Unix seconds at which the last presented frame was taken; null if unknown
  * @property {number} waitedMs since playback was last begun (page load, return to the tab, other stream)
  * @property {number|null} ageMs how long ago the last presented frame was taken; null if unknown
+ * @property {number} oldMs from which age on a picture of this transport is late
  * @property {number} gapMs `normalGap` of the stream
  * @property {boolean} wasBehind the last verdict was a moving picture that is late
  * @property {{key: string, params: object}|null} unplayable why video cannot be played in this browser
@@ -71,7 +79,10 @@ export function judge(facts) {
     return facts.linkUp ? verdict(TileState.UNPLAYABLE, facts.unplayable, quietMs === null) : gatewayLost();
   }
   const fresh = quietMs !== null && quietMs <= FRESH_MS + gapMs;
-  if (fresh && ageMs !== null && ageMs > (facts.wasBehind ? CAUGHT_UP_MS : OLD_PICTURE_MS) + gapMs) {
+  // What was taken before the camera went away proves nothing, however late it is shown.
+  if (facts.lostMs !== null && facts.lostMs > LOST_GRACE_MS) return gatewayLost();
+  if (trouble && fresh && facts.takenAt !== null && facts.takenAt < camera.since) return byServer(camera);
+  if (fresh && ageMs !== null && ageMs > facts.oldMs * (facts.wasBehind ? CAUGHT_UP_SHARE : 1) + gapMs) {
     const reason = { key: "reason.behind", params: { seconds: Math.round(ageMs / 1000) } };
     return { ...verdict(TileState.LATE, reason, false), behind: true };
   }

@@ -6,6 +6,7 @@
  * because it is called several times a second for every tile.
  */
 import { timeOfDay } from "./clock.js";
+import { PushBadge } from "./push-badge.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 /** Shapes, not only colours, tell the states apart. 24 × 24, stroked. */
@@ -15,6 +16,7 @@ const ICONS = {
   stalled: "M9 8v8M15 8v8M12 3a9 9 0 1 0 0 18a9 9 0 0 0 0-18z",
   offline: "M3 3l18 18M10 6h5a2 2 0 0 1 2 2v3l4-3v9M17 17H5a2 2 0 0 1-2-2V8a2 2 0 0 1 2-2h1",
   disabled: "M12 4v8M7 7a7 7 0 1 0 10 0",
+  paused: "M9 7v10M15 7v10",
   unplayable: "M5 4h14a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H5a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2zM10 9l4 6M14 9l-4 6",
 };
 
@@ -30,12 +32,14 @@ const ICONS = {
  * @property {string} detail stream and delay, shown on hover and focus
  * @property {string} clockLabel words before the clock; empty while live
  * @property {string} label accessible name
+ * @property {{state: string, text: string}} push what the camera is sent to: see `pushFace`
  */
 
 export class TileView {
   #parts = {};
   #written = new Map();
   #second = null;
+  #push = new PushBadge();
 
   constructor(id) {
     const root = element("article", "tile");
@@ -61,7 +65,7 @@ export class TileView {
     const clockLabel = element("span", "tile-clock-label");
     const clock = element("time", "tile-clock");
     when.append(clockLabel, clock);
-    bar.append(element("i", "tile-dot"), name, badge, when);
+    bar.append(element("i", "tile-dot"), name, badge, this.#push.element, when);
     bottom.append(note, bar);
     root.append(still, media, veil, detail, bottom);
     this.root = root;
@@ -101,6 +105,7 @@ export class TileView {
     this.#text("note", face.note);
     this.#text("detail", face.detail);
     this.#text("clockLabel", face.clockLabel);
+    this.#push.show(face.push);
   }
 
   #text(part, text) {

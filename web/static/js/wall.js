@@ -28,7 +28,7 @@ class Wall {
   #bell = document.getElementById("announcements");
   #time = document.getElementById("clock");
   #i18n = browserI18n();
-  #clock = new ServerClock();
+  #clock;
   #tiles = new Map();
   #near = new Set();
   #announced = new Map();
@@ -41,8 +41,9 @@ class Wall {
   #suspended = false;
   #tickedAt = Date.now();
 
-  constructor(transports) {
+  constructor(transports, clock) {
     this.#transports = transports;
+    this.#clock = clock;
     this.#feed = new CameraFeed({
       clock: this.#clock,
       callbacks: {
@@ -74,6 +75,11 @@ class Wall {
   /** One plain object per tile, in the order of the wall. */
   get tiles() {
     return [...this.#tiles.values()].map((tile) => tile.diagnostics());
+  }
+
+  /** The `Tile` of a camera, for tests and for people who look into a wall. */
+  tile(id) {
+    return this.#tiles.get(id);
   }
 
   get linkUp() {
@@ -239,6 +245,7 @@ class Wall {
   }
 }
 
-const wall = new Wall(await browserTransports());
+const clock = new ServerClock();
+const wall = new Wall(await browserTransports(clock), clock);
 window.__wall = wall;
 wall.start();

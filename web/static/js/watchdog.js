@@ -25,7 +25,7 @@ const FAILED_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 30000;
 /** Frames for this long prove that playback works, and the back-off starts over. */
 const PROVEN_AFTER_MS = 10000;
-/** A healthy player is renewed this often: it keeps all it played (see player-hls.js), 30 MB of a usual sub stream. */
+/** A healthy player that keeps all it played (see player-hls.js) is renewed this often: 30 MB of a usual sub stream. */
 const RENEW_AFTER_MS = 480000;
 /** All tiles of a wall lose the gateway in the same instant; they must not come back in the same instant. */
 const JITTER = 0.25;
@@ -62,8 +62,8 @@ export class Watchdog {
     this.#gap = milliseconds;
   }
 
-  /** A player was made at `now`. */
-  begin(now) {
+  /** A player was made at `now`; if it `hoards`, it is replaced after a while even when all is well. */
+  begin(now, hoards = false) {
     this.#attemptAt = now;
     this.#frameAt = null;
     this.#flowingSince = null;
@@ -71,7 +71,7 @@ export class Watchdog {
     this.#helpedAt = null;
     this.#returnedAt = null;
     this.#remakeAt = null;
-    this.#renewAt = now + RENEW_AFTER_MS * (1 + JITTER * (this.#random() * 2 - 1));
+    this.#renewAt = hoards ? now + RENEW_AFTER_MS * (1 + JITTER * (this.#random() * 2 - 1)) : Infinity;
     const base = this.#everShown ? REBUILD_AFTER_MS : FIRST_PICTURE_MS;
     this.#patience = this.#backedOff(base);
   }

@@ -1,0 +1,76 @@
+"""A silent AAC track for streams without sound, in RTMP only.
+
+Players made of FFmpeg wait for the second track an FLV header promises: without one they take seconds to open a stream. Hosted
+services (YouTube) want sound in every stream. The track is computed, not encoded: one access unit of silence, repeated. Its
+times are the multiples of 1024 samples on the stream's own clock, so it neither drifts nor depends on when it was begun.
+
+`Silenced` stands between a stream and a subscriber: it passes everything on, and adds the silence where there is no sound.
+
+Pure; called from the event loop.
+"""
+
+from __future__ import annotations
+
+from gateway.media import aac
+from gateway.media.frame import Frame
+from gateway.media.stream import Subscriber
+from gateway.media.track import Kind, TrackConfig, Tracks
+
+RATE_HZ, CHANNELS = 48_000, 2
+"""What every service takes; one in mono at 16 kHz would save 600 bytes/s."""
+AAC_LC = 2
+MAX_GAP_FRAMES = 94
+"""Two seconds. A longer step of the clock is an outage of the camera, which has no sound either."""
+
+_ELEMENT_PAIR, _END = 1, 7
+
+
+def silent_unit() -> bytes:
+    """One access unit: a channel pair without any spectral data (ISO/IEC 14496-3 tables 4.4 to 4.8)."""
+    bits = (
+        f"{_ELEMENT_PAIR:03b}0000"  # channel_pair_element, instance tag 0
+        "1"  # common_window
+        "0" "00" "0" "000000" "0"  # ics_info: reserved, one long window, sine shape, max_sfb 0, no prediction
+        "00"  # no mid/side stereo
+        + 2 * ("00000000" "0" "0" "0")  # per channel: gain, and neither pulses nor noise shaping nor gain control
+        + f"{_END:03b}"
+    )  # fmt: skip
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
+
+
+SILENT_UNIT = silent_unit()
+SILENT_TRACK: TrackConfig = aac.track_config(aac.audio_specific_config(AAC_LC, RATE_HZ, CHANNELS))
+
+
+class Silenced:
+    """Subscriber of a stream in the place of `inner`."""
+
+    def __init__(self, inner: Subscriber) -> None:
+        self._inner = inner
+        self._silent = False
+        self._next: int | None = None
+        """Number of the next unit, which starts at sample `_next` * 1024 of the stream's timeline; None before a picture."""
+
+    def on_tracks(self, tracks: Tracks) -> None:
+        """Announce the silent track where there is a picture and no sound."""
+        self._silent = bool(tracks) and all(track.kind is Kind.VIDEO for track in tracks)
+        self._inner.on_tracks((*tracks, SILENT_TRACK) if self._silent else tracks)
+
+    def on_frame(self, frame: Frame) -> None:
+        """Pass a frame on, and before a picture all silence up to it; the first picture comes first."""
+        if not self._silent:
+            self._next = None
+            self._inner.on_frame(frame)
+            return
+        end = frame.dts * RATE_HZ // (frame.config.clock_rate * aac.SAMPLES_PER_FRAME) + 1
+        begin = end if self._next is None or not 0 <= end - self._next <= MAX_GAP_FRAMES else self._next
+        for number in range(begin, end):
+            self._inner.on_frame(_unit(number, frame.wall))
+        self._next = end
+        self._inner.on_frame(frame)
+
+
+def _unit(number: int, wall: float) -> Frame:
+    dts = number * aac.SAMPLES_PER_FRAME
+    return Frame(SILENT_TRACK, dts, dts, aac.SAMPLES_PER_FRAME, True, False, wall, SILENT_UNIT)
