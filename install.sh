@@ -343,7 +343,7 @@ start() {
 # Prints the packages whose command or file is missing.
 missing_test_packages() {
     local one
-    for one in ffmpeg:ffmpeg rtmpdump:rtmpdump node:nodejs curl:curl openssl:openssl ip:iproute2 gst-launch-1.0:gstreamer1.0-tools; do
+    for one in ffmpeg:ffmpeg rtmpdump:rtmpdump mpv:mpv cvlc:vlc-bin node:nodejs curl:curl openssl:openssl ip:iproute2 gst-launch-1.0:gstreamer1.0-tools; do
         has "${one%%:*}" || printf '%s\n' "${one#*:}"
     done
     has chromium || has chromium-browser || chromium_package
@@ -352,6 +352,7 @@ missing_test_packages() {
     for one in base:videotestsrc good:rtp bad:videoparsersbad ugly:x264; do
         has_file "gstreamer-1.0/libgst${one#*:}.so" || printf 'gstreamer1.0-plugins-%s\n' "${one%%:*}"
     done
+    has_file "vlc/plugins/access/libavio_plugin.so" || printf 'vlc-plugin-base\n'
     [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || printf 'nginx\nlibnginx-mod-rtmp\n'
     has_file "gstreamer-1.0/libgstlibav.so" || printf 'gstreamer1.0-libav\n'
 }

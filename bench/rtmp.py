@@ -92,6 +92,14 @@ class Gateway:
         """Until players are served."""
         self._process.wait_live(NAME)
 
+    def live(self) -> bool:
+        """Whether the stream still is."""
+        return bool(self._process.camera(NAME)["state"] == "live")
+
+    def dropped(self) -> int:
+        """Writes left out for slow players, as the API says."""
+        return int(self._process.camera(NAME)["streams"][0]["dropped"]["rtmp"])
+
     def end(self) -> None:
         """Stop it."""
         self._process.end()

@@ -124,9 +124,11 @@ def watch(context: BrowserContext, gateway: GatewayProcess, transport: str, seco
     page.wait_for_timeout(SETTLE_S * 1000)
     session = context.new_cdp_session(page)
     before, heap_before = tiles(page), heap(session)
+    used_before = browser_ticks(gateway)
     page.evaluate(SAMPLER, READ_EVERY_MS * max(1, len(names) // 4))
     page.wait_for_timeout(seconds * 1000)
     found, after = page.evaluate("window.__found"), tiles(page)
+    used = (browser_ticks(gateway) - used_before) / os.sysconf("SC_CLK_TCK") / seconds
     heap_after = heap(session)
     stats = page.evaluate("window.__wall.tiles.map(({id}) => window.__wall.tile(id).stats())")
     page.close()
@@ -141,7 +143,30 @@ def watch(context: BrowserContext, gateway: GatewayProcess, transport: str, seco
         "dropped": sum(stat["dropped"] for stat in stats),
         "helped": sum(after[name][kind] - before[name][kind] for name in names for kind in ("restarts", "resyncs")),
         "heap_mb": [round(heap_before, 1), round(heap_after, 1)], "tiles": len(names), "seconds": seconds,
+        "browser_cores": round(used, 2),
     }  # fmt: skip
+
+
+def browser_ticks(gateway: GatewayProcess) -> int:
+    """CPU time of everything this process has started but for the gateway: the browser, and the one camera."""
+    used: dict[int, int] = {}
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # ended in between
+            continue
+        pid = int(stat.parent.name)
+        parents[pid], used[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
+
+    def ours(pid: int) -> bool:
+        while pid not in (0, 1, gateway.child.pid):
+            pid = parents.get(pid, 0)
+            if pid == os.getpid():
+                return True
+        return False
+
+    return sum(ticks for pid, ticks in used.items() if ours(pid))
 
 
 def heap(session: CDPSession) -> float:
@@ -248,7 +273,7 @@ def table(result: dict[str, Any]) -> str:
                 f"{'':14}{found['tiles']} tiles, {found['seconds']:.0f} s over {', '.join(found['way'])}: worst tile's p95 "
                 f"{found['worst_tile_p95_ms']} ms, {found['fps']} pictures/s, largest gap {found['largest_gap_ms']} ms, "
                 f"stalls {found['stalls']}, lost {found['dropped']}, helped {found['helped']}, "
-                f"heap {found['heap_mb'][0]} to {found['heap_mb'][1]} MB"
+                f"heap {found['heap_mb'][0]} to {found['heap_mb'][1]} MB, browser {found['browser_cores']} cores"
             )
     return "\n".join(lines)
 

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,10 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     find = command("discover", _discover, "look for ONVIF cameras on the local networks")
     find.add_argument("--timeout", type=float, default=2.5, help="seconds to wait for answers (default: %(default)s)")
     takes_json(find)
-    probe = command("probe", _probe, "ask a camera over ONVIF what it is and which streams it has")
+    probe = command("probe", _probe, "ask a camera what it is, watch its streams, and say what could be set better")
     probe.add_argument("camera", help="id of a camera in config.yaml, or an address")
     probe.add_argument("--username")
     probe.add_argument("--password", help="better: leave it out and type it")
+    probe.add_argument("--no-watch", action="store_true", help="only ask, do not watch the streams for some seconds")
     takes_config(probe)
     takes_json(probe)
     take = command("adopt", _adopt, "take an ONVIF camera into the configuration and serve it from now on")
@@ -157,31 +158,19 @@ def _discover(arguments: argparse.Namespace) -> int:
 
 
 def _probe(arguments: argparse.Namespace) -> int:
-    from gateway.onvif.resolve import resolve_camera
+    from gateway.config.model import Camera, RtspDefaults, Secret
+    from gateway.device.probe import as_json, as_text, probe
 
-    camera, _ = _find(arguments)
-    address, username, password = arguments.camera, arguments.username, arguments.password
-    if camera is not None:
-        if camera.address is None:
-            raise GatewayError(f"{camera.id} is configured by its RTSP address, not by an ONVIF one: nothing to ask")
-        address = camera.address
-        username = username or camera.username
-        password = password or (camera.password.reveal() if camera.password is not None else None)
+    camera, config = _find(arguments)
+    if camera is None:
+        camera = Camera(arguments.camera, arguments.camera, address=arguments.camera)
+    username = arguments.username or camera.username
+    password = arguments.password or (camera.password.reveal() if camera.password is not None else None)
     if username and password is None:
-        password = getpass.getpass(f"password of {username} on {address}: ")
-    found = resolve_camera(address, username, password)
-    if arguments.json:
-        print(json.dumps(asdict(found), default=str, indent=2))
-        return OK
-    description = found.description
-    print(f"{description.manufacturer} {description.model}, firmware {description.firmware}, serial {description.serial}")
-    for profile in description.profiles:
-        role = {found.main_profile.token: "main"}.get(profile.token, "")
-        role = "sub" if found.sub_profile is not None and profile.token == found.sub_profile.token else role
-        print(f"  {profile.token:20} {profile.codec or '?':5} {profile.width}x{profile.height} {profile.fps or 0:g} fps {role}")
-    print(f"main: {found.main_url}")
-    if found.sub_url:
-        print(f"sub:  {found.sub_url}")
+        password = getpass.getpass(f"password of {username} on {camera.address or camera.id}: ")
+    camera = replace(camera, username=username, password=Secret(password) if password is not None else None)
+    found = probe(camera, config.rtsp if config is not None else RtspDefaults(), watch=not arguments.no_watch)
+    print(as_json(found) if arguments.json else as_text(found))
     return OK
 
 

@@ -20,7 +20,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import __version__, views
 from gateway.config.diff import diff
-from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice
+from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, UnannouncedPicture
+from gateway.device.device import CameraDevice
+from gateway.device.devices import Devices
 from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
@@ -45,8 +47,9 @@ from gateway.nvr.rtsp_output import RtspOutput
 from gateway.onvif.discovery import discover
 from gateway.onvif.registry import Change, Entry, Registry
 from gateway.onvif.wsdiscovery import Device
+from gateway.rights import StreamRights
 from gateway.rtmp.pushes import Pushes
-from gateway.rtmp.server import Credentials, RtmpServer
+from gateway.rtmp.server import RtmpServer
 from gateway.rtmp.tls import ServerTls
 from gateway.sources import adoption
 from gateway.sources.account import with_login
@@ -95,6 +98,7 @@ class Service:
         self._here: tuple[Entry, ...] = ()
         """What the last discovery rounds found. Replaced as a whole, because reader threads look into it."""
         self._resolve = onvif_resolver(self._known_xaddrs)
+        self._devices = Devices(self._known_xaddrs, self._loop)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
@@ -106,8 +110,9 @@ class Service:
         self._live = LiveService(self._streams.get, self._may_view)
         self._rtmp = RtmpServer(
             self._streams.get,
-            self._authorise_rtmp,
+            StreamRights(access, self._publish_point).check,
             publish=self._publish_point,
+            policy=self._unannounced_picture,
             silent_audio=config.rtmp.silent_audio,
         )
         self._pushes = Pushes()
@@ -185,6 +190,8 @@ class Service:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         deadline = time.monotonic() + STOP_READERS_S
+        parting = self._devices.stop()
+        self._rtmp.hang_up()
         for source in self._cameras.values():
             self._stuck += source.stop()
         closing = (
@@ -201,6 +208,9 @@ class Service:
                 log.error("stopping: %s", result, exc_info=result)
         try:
             while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+                await asyncio.sleep(0.02)
+            # These end with the process if they must: what they hold of a camera ends by itself, too.
+            while any(thread.is_alive() for thread in parting) and time.monotonic() < deadline:
                 await asyncio.sleep(0.02)
         finally:
             self._bridge.close()
@@ -301,6 +311,10 @@ class Service:
         log.info("camera %s was adopted: %s", adopted.id, adopted.file)
         return AdoptedView(adopted.id, adopted.name, f"{adopted.file.parent.name}/{adopted.file.name}", adopted.has_sub)
 
+    def device(self, camera_id: str) -> CameraDevice | None:
+        """See `GatewayPort.device`."""
+        return self._devices.get(camera_id)
+
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
         problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
@@ -309,7 +323,8 @@ class Service:
     # --- inside -----------------------------------------------------------------------------------------------------------
 
     def _view(self, source: CameraSource) -> CameraView:
-        return views.camera_view(source, self._listen, pushes=self._pushes.status(source.camera.id))
+        pushes = self._pushes.status(source.camera.id)
+        return views.camera_view(source, self._listen, pushes=pushes, device=self._devices.get(source.camera.id))
 
     def _on_loop(self, read: Callable[[], T]) -> T:
         if threading.get_ident() == self._loop_thread:
@@ -329,6 +344,7 @@ class Service:
         camera = with_login(camera, self._config.discovery.credentials)
         source = CameraSource(camera, self._config.rtsp, self._resolve, self._loop)
         self._cameras[camera.id] = source
+        self._devices.add(source)
         for stream in source.streams:
             self._streams[stream.id] = stream
             self._hls.attach(stream)
@@ -350,6 +366,7 @@ class Service:
     def _remove(self, camera_id: str) -> None:
         source = self._cameras.pop(camera_id)
         self._pushes.set(camera_id, ())
+        self._devices.remove(camera_id)
         self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
         for stream in source.streams:
             self._streams.pop(stream.id, None)
@@ -361,16 +378,18 @@ class Service:
     async def _may_view(self, request: Request) -> bool:
         return (await self._access.check_request(request, Right.VIEW)).allowed
 
-    async def _authorise_rtmp(self, asked: Credentials) -> bool:
-        return await self._access.check_params(asked.client, asked.params)
-
     def _publish_point(self, camera_id: str) -> PublishSource | None:
         source = self._cameras.get(camera_id)
         return next((one for one in source.sources if isinstance(one, PublishSource)), None) if source is not None else None
 
+    def _unannounced_picture(self, stream_id: str) -> UnannouncedPicture:
+        source = self._cameras.get(stream_id.removesuffix(".sub"))
+        return (source.camera.h265 if source is not None else None) or self._config.rtmp.h265
+
     def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
+            self._devices.observe(source)
 
     async def _discover(self) -> None:
         others = [device for device in await discover() if device.endpoint != self._onvif.identity.endpoint]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 
 from gateway.config.model import Listen
+from gateway.device.device import CameraDevice
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
 from gateway.onvif.registry import Entry
@@ -13,13 +14,19 @@ from gateway.redact import redact
 from gateway.rtmp.push import PushStatus
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
-from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView
 
 _OUTPUTS = ("rtmp", "hls", "ws", "rtsp")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
-def camera_view(source: CameraSource, listen: Listen, *, pushes: Sequence[PushStatus] = ()) -> CameraView:
+def camera_view(
+    source: CameraSource,
+    listen: Listen,
+    *,
+    pushes: Sequence[PushStatus] = (),
+    device: CameraDevice | None = None,
+) -> CameraView:
     """One camera with its streams."""
     camera = source.camera
     streams = tuple(stream_view(one) for one in source.sources if one.exists)
@@ -42,6 +49,18 @@ def camera_view(source: CameraSource, listen: Listen, *, pushes: Sequence[PushSt
         source=redact(camera.rtsp or camera.address or "publisher"),
         picture_at=main.last_keyframe_at or None if main is not None else None,
         pushes=tuple(push_view(one) for one in pushes),
+        ptz=device is not None and device.can_steer,
+        events=events_view(device) if device is not None else None,
+    )
+
+
+def events_view(device: CameraDevice) -> EventsView:
+    """What a camera reports."""
+    return EventsView(
+        listening=device.listening,
+        trouble=device.event_trouble,
+        active=tuple(EventView(one.kind.value, True, one.since, one.source) for one in device.log.active),
+        last=tuple(EventView(event.kind.value, event.on, event.at, event.source) for event in device.log.last),
     )
 
 

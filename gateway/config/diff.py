@@ -44,6 +44,7 @@ def diff(old: Config, new: Config) -> ConfigDiff:
 
 
 _SECTIONS = ("listen", "discovery", "hls", "rtmp", "auth", "onvif")
+_READ_AT_EVERY_PLAY = {"rtmp.h265"}
 
 
 def _restart_keys(old: Config, new: Config) -> list[str]:
@@ -53,6 +54,6 @@ def _restart_keys(old: Config, new: Config) -> list[str]:
         keys += [
             f"{section}.{field.name.removesuffix('_s')}"
             for field in fields(was)
-            if getattr(was, field.name) != getattr(now, field.name)
+            if getattr(was, field.name) != getattr(now, field.name) and f"{section}.{field.name}" not in _READ_AT_EVERY_PLAY
         ]
     return keys

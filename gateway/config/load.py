@@ -81,7 +81,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         ),
         rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
-        rtmp=Rtmp(settings.rtmp.silent_audio),
+        rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
         auth=Auth(settings.auth.anonymous_viewing),
         onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret, settings.onvif.listen),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
@@ -198,9 +198,11 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         transport=entry.transport,
         sub_policy=entry.sub_policy,
         audio=entry.audio,
+        h265=entry.h265,
         profile=entry.profile,
         sub_profile=entry.sub_profile,
-        publish=Publish(entry.publish.key) if entry.publish else None,
+        events=entry.events,
+        publish=Publish(entry.publish.key, entry.publish.second) if entry.publish else None,
         push=tuple(push.push() for push in entry.push),
     )
 

@@ -26,10 +26,12 @@ __all__ = [
     "Push",
     "Rtmp",
     "RtspDefaults",
+    "SecondPublisher",
     "Secret",
     "StreamChoice",
     "SubPolicy",
     "Transport",
+    "UnannouncedPicture",
 ]
 
 
@@ -47,6 +49,22 @@ class SubPolicy(enum.Enum):
 
     ON_DEMAND = "on-demand"
     ALWAYS = "always"
+
+
+class SecondPublisher(enum.Enum):
+    """What becomes of a second encoder with the right key while the first one still sends."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
+
+
+class UnannouncedPicture(enum.Enum):
+    """What RTMP players get of an H.265 or AV1 picture if they do not announce that they can show it."""
+
+    SEND = "send"
+    SUB = "sub"
+    """The sub stream, if that is H.264."""
+    REFUSE = "refuse"
 
 
 _HTTPS, _HTTP, _RTMP, _ONVIF = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935, 8000))
@@ -104,6 +122,7 @@ class Rtmp:
 
     silent_audio: bool = True
     """Give a stream without sound a silent track: players made of FFmpeg open it seconds sooner."""
+    h265: UnannouncedPicture = UnannouncedPicture.SEND
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +147,7 @@ class Publish:
     """A camera that sends to us; it must know the key."""
 
     key: Secret
+    second: SecondPublisher = SecondPublisher.REFUSE
 
 
 class StreamChoice(enum.Enum):
@@ -188,9 +208,13 @@ class Camera:
     """None: as `Config.rtsp` says."""
     sub_policy: SubPolicy = SubPolicy.ON_DEMAND
     audio: bool = True
+    h265: UnannouncedPicture | None = None
+    """None: as `Config.rtmp` says."""
     profile: str | None = None
     """ONVIF profile token of the main stream; None: the best one."""
     sub_profile: str | None = None
+    events: bool = True
+    """Listen to what a camera given by `address` reports."""
     publish: Publish | None = None
     push: tuple[Push, ...] = ()
 

@@ -19,7 +19,19 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 
 from gateway.config import addresses, secrets, units
 from gateway.config.addresses import HostPort, PushUrl, SourceUrl
-from gateway.config.model import Hls, Listen, Onvif, Push, Rtmp, RtspDefaults, StreamChoice, SubPolicy, Transport
+from gateway.config.model import (
+    Hls,
+    Listen,
+    Onvif,
+    Push,
+    Rtmp,
+    RtspDefaults,
+    SecondPublisher,
+    StreamChoice,
+    SubPolicy,
+    Transport,
+    UnannouncedPicture,
+)
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Kind, Scalar
 
@@ -220,6 +232,7 @@ Label = Annotated[str, PlainValidator(_label)]
 Flag = Annotated[bool, PlainValidator(_reader(_flag))]
 Password = Annotated[Secret, PlainValidator(_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
+PictureName = Annotated[UnannouncedPicture, PlainValidator(_choice(UnannouncedPicture))]
 TransportName = Annotated[Transport, PlainValidator(_choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 Key = Annotated[Secret, PlainValidator(_key)]
@@ -292,6 +305,7 @@ class AuthSection(Section):
 
 class RtmpSection(Section):
     silent_audio: Flag = Rtmp().silent_audio
+    h265: PictureName = Rtmp().h265
 
 
 class OnvifSection(Section):
@@ -316,6 +330,7 @@ class OnvifSection(Section):
 
 class PublishSection(Section):
     key: Key
+    second: Annotated[SecondPublisher, PlainValidator(_choice(SecondPublisher))] = SecondPublisher.REFUSE
 
 
 class PushEntry(Section):
@@ -397,8 +412,10 @@ class CameraEntry(Section):
     transport: TransportName | None = None
     sub_policy: Annotated[SubPolicy, PlainValidator(_choice(SubPolicy))] = SubPolicy.ON_DEMAND
     audio: Flag = True
+    h265: PictureName | None = None
     profile: Label | None = None
     sub_profile: Label | None = None
+    events: Flag = True
     publish: PublishSection | None = None
     push: Annotated[tuple[PushEntry, ...], BeforeValidator(_null_is_no_list)] = ()
 

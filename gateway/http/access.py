@@ -49,6 +49,8 @@ class Right(enum.Enum):
     """What a route asks for."""
 
     VIEW = "view"
+    OPERATE = "operate"
+    """Steer cameras."""
     ADMIN = "admin"
 
 
@@ -208,9 +210,9 @@ class Access:
         """`check_request` for worker threads."""
         return self._conclude_sync(self._examine(request, right))
 
-    async def check_params(self, client: str, params: Mapping[str, str]) -> bool:
-        """Whether somebody with these URL parameters (`token`, or `user` and `pass`) may view. Event loop."""
-        return (await self._conclude(self._examine_parameters(client, params, Right.VIEW))).allowed
+    async def check_params(self, client: str, params: Mapping[str, str], right: Right = Right.VIEW) -> bool:
+        """Whether somebody with these URL parameters (`token`, or `user` and `pass`) has the right. Event loop."""
+        return (await self._conclude(self._examine_parameters(client, params, right))).allowed
 
     def check_params_sync(self, client: str, params: Mapping[str, str]) -> bool:
         """`check_params` for worker threads."""

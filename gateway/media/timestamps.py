@@ -13,7 +13,8 @@ camera's clock does:
 - A microphone that speaks up later, or whose clock stood still while it was silent, joins the picture where it arrives.
 - Small steps back (an RTCP report that corrects the offset between sound and picture) squeeze video and drop audio.
 
-Pure: arrival times are passed in. One `Timeline` per stream, one `SessionTimeline` per connection, used by the reader thread.
+Pure: arrival times are passed in. One `Timeline` per stream, whatever feeds it; one `SessionTimeline` per RTSP connection,
+used by the reader thread. (RTMP publishers send decoding times and have a clock of their own, `rtmp.publish_clock`.)
 """
 
 from __future__ import annotations
@@ -56,12 +57,26 @@ class Timeline:
         self._end_s = START_S
         self._end_arrival: float | None = None
 
-    def open(self, arrival: float) -> SessionTimeline:
-        """A new session whose first packet arrived at `arrival` (monotonic seconds) goes on where the last one ended."""
+    @property
+    def started(self) -> bool:
+        """There was a session before."""
+        return self._end_arrival is not None
+
+    @property
+    def end_s(self) -> float:
+        """Where the last frame of all sessions ended, seconds."""
+        return self._end_s
+
+    def resume_s(self, arrival: float) -> float:
+        """Where a session begins whose first packet arrived at `arrival` (monotonic seconds): after the last one's end, by
+        the time that nothing came."""
         if self._end_arrival is None:
-            return SessionTimeline(self, START_S, resumed=False)
-        gap_s = max(DEFAULT_FRAME_S, arrival - self._end_arrival)
-        return SessionTimeline(self, self._end_s + gap_s, resumed=True)
+            return self._end_s
+        return self._end_s + max(DEFAULT_FRAME_S, arrival - self._end_arrival)
+
+    def open(self, arrival: float) -> SessionTimeline:
+        """A new session whose first packet arrived at `arrival`."""
+        return SessionTimeline(self, self.resume_s(arrival), resumed=self.started)
 
     def advance(self, seconds: float, arrival: float) -> None:
         """A frame of some track ends at `seconds`."""

@@ -27,13 +27,16 @@ from gateway.onvif.transport import HttpTransport, Timeouts, Transport
 log = logging.getLogger(__name__)
 
 DEVICE_NS = "http://www.onvif.org/ver10/device/wsdl"
+SCHEMA_NS = "http://www.onvif.org/ver10/schema"
 MEDIA1_NS = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2_NS = "http://www.onvif.org/ver20/media/wsdl"
+PTZ_NS = "http://www.onvif.org/ver20/ptz/wsdl"
+EVENTS_NS = "http://www.onvif.org/ver10/events/wsdl"
 _CAPABILITY_NS = {
     "Device": DEVICE_NS,
     "Media": MEDIA1_NS,
-    "PTZ": "http://www.onvif.org/ver20/ptz/wsdl",
-    "Events": "http://www.onvif.org/ver10/events/wsdl",
+    "PTZ": PTZ_NS,
+    "Events": EVENTS_NS,
     "Imaging": "http://www.onvif.org/ver20/imaging/wsdl",
 }
 CALL_DEADLINE_S = 30.0
@@ -92,6 +95,10 @@ class OnvifClient:
         """The camera's clock minus ours in seconds; 0 before the first call and where the camera does not tell."""
         return self._session.offset_s
 
+    def clock_was_set(self) -> None:
+        """The camera has our time from now on: what follows is signed with it."""
+        self._session.offset_s = 0.0
+
     def services(self) -> dict[str, str]:
         """Address of every service the camera has, by namespace."""
         deadline = self._begin()
@@ -149,6 +156,25 @@ class OnvifClient:
         deadline = self._begin()
         self._load_profiles(deadline)
         self._media("SetSynchronizationPoint", deadline, ProfileToken=token)
+
+    def call(
+        self, namespace: str, operation: str, inner: str = "", *, action: str = "", url: str = "", addressing: str = ""
+    ) -> Node:
+        """Call an operation of a service, its arguments written by hand: `inner` is XML with the service's prefix `q` and
+        `t` for the ONVIF schema. `url` is another place than the service's own (a subscription). Raises ProtocolError if
+        the camera has no such service.
+        """
+        deadline = self._begin()
+        self._open(deadline)
+        service = self._services.get(namespace)
+        if service is None:
+            raise ProtocolError(f"{self.label}: the camera has no service for {operation}")
+        body = f'<q:{operation} xmlns:q="{namespace}" xmlns:t="{SCHEMA_NS}">{inner}</q:{operation}>'
+        return self.post(url or service, action or f"{namespace}/{operation}", body, deadline, addressing=addressing)
+
+    def post(self, url: str, action: str, body: str, deadline: Deadline | None = None, *, addressing: str = "") -> Node:
+        """Send a signed request as it is written. Raises what the session raises."""
+        return self._session.call(url, action, body, deadline or self._begin(), addressing=addressing)
 
     @property
     def _host(self) -> str:

@@ -35,6 +35,8 @@ class Profile:
     """Token of the video source: the channel, on recorders and multi-lens cameras."""
     audio: bool = False
     ptz: bool = False
+    ptz_configuration: str = ""
+    """Token of the PTZ configuration; empty if there is none, or it is not told."""
 
     @property
     def pixels(self) -> int:
@@ -92,6 +94,7 @@ def _profile(node: Node) -> Profile | None:
         source=source.text_at("SourceToken") if source is not None else "",
         audio=audio is not None,
         ptz=ptz is not None,
+        ptz_configuration=ptz.attributes.get("token", "") if ptz is not None else "",
     )
 
 

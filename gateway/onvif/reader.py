@@ -33,6 +33,8 @@ class Node:
     attributes: dict[str, str]
     text: str
     children: tuple[Node, ...]
+    namespace: str = ""
+    """Only for what must go back as it came (WS-Addressing reference parameters); nothing is matched by it."""
 
     def child(self, name: str) -> Node | None:
         """The first child element of that local name (letter case does not matter)."""
@@ -128,7 +130,8 @@ def _convert(root: etree._Element) -> Node | None:
     for element in reversed(order):
         children = tuple(done.pop(child) for child in element if child in done)
         attributes = {_local(name): value for name, value in element.attrib.items()}
-        done[element] = Node(_local(element.tag), attributes, (element.text or "").strip(), children)
+        namespace = element.tag[1:].partition("}")[0] if element.tag.startswith("{") else ""
+        done[element] = Node(_local(element.tag), attributes, (element.text or "").strip(), children, namespace)
     return done.get(root)
 
 

@@ -80,6 +80,8 @@ class Session:
         self._refused: WrongCredentials | None = None
         self._challenge: digest.Challenge | None = None
         self._count = 0
+        self._addressing = ""
+        """Of the request under way."""
         self.http_date: str | None = None
         """`Date` header of the last reply: a clock for cameras that do not tell theirs to strangers."""
         self.refusal_is_onvif = False
@@ -88,13 +90,16 @@ class Session:
     def close(self) -> None:
         self._transport.close()
 
-    def call(self, url: str, action: str, body: str, deadline: Deadline, *, anonymous: bool = False) -> Node:
-        """Send one request and return the element in the reply's body.
+    def call(
+        self, url: str, action: str, body: str, deadline: Deadline, *, anonymous: bool = False, addressing: str = ""
+    ) -> Node:
+        """Send one request and return the element in the reply's body. `addressing` is XML for the SOAP header.
 
         Raises WrongCredentials, SoapFault and NotSoap (both ProtocolError), Unreachable, TimedOut.
         """
         if not self._lock.acquire(timeout=deadline.remaining_s()):
             raise TimedOut(f"{self.label}: the camera is still busy with an earlier request")
+        self._addressing = addressing
         try:
             if anonymous or self._credentials is None:
                 return self._anonymous(url, action, body, deadline)
@@ -202,7 +207,7 @@ class Session:
                     cnonce=self._entropy(8).hex(),
                     count=self._count,
                 )
-        return self._transport.post(url, soap.envelope(body, security), headers, deadline)
+        return self._transport.post(url, soap.envelope(body, security, self._addressing), headers, deadline)
 
     def _result(self, outcome: _Outcome) -> Node:
         if outcome.node is not None:

@@ -68,9 +68,9 @@ def username_token(credentials: Credentials, created: str, nonce: bytes) -> str:
     )
 
 
-def envelope(body: str, security: str = "") -> bytes:
-    """The whole message. No WS-Addressing headers: some cameras break on them outside events (pza #155)."""
-    header = f"<s:Header>{security}</s:Header>" if security else ""
+def envelope(body: str, security: str = "", addressing: str = "") -> bytes:
+    """The whole message. `addressing` (WS-Addressing) is for events only: some cameras break on it elsewhere (pza #155)."""
+    header = f"<s:Header>{addressing}{security}</s:Header>" if security or addressing else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{ENVELOPE_NS}">'
         f"{header}<s:Body>{body}</s:Body></s:Envelope>"

@@ -12,6 +12,7 @@ import http.client
 import io
 import socket
 import ssl
+import threading
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,6 +48,10 @@ class Reply:
 
 class ConnectionDropped(ProtocolError):
     """A kept-alive connection was closed by the camera before it answered: asking once more is right."""
+
+
+class Interrupted(ProtocolError):
+    """The request was called off from our side."""
 
 
 class Transport(Protocol):
@@ -124,6 +129,22 @@ class HttpTransport:
         self._timeouts = timeouts
         self._connections: dict[tuple[str, str, int], http.client.HTTPConnection] = {}
         self._budget = _Budget(timeouts.read_s)
+        self._interrupted = threading.Event()
+        self._waiting: socket.socket | None = None
+        """The socket on which an answer is awaited."""
+
+    def interrupt(self) -> None:
+        """Make the request under way, or else the next one, raise Interrupted at once. Any thread.
+
+        A long poll holds its thread for tens of seconds; closing the connection under it would not wake it.
+        """
+        self._interrupted.set()
+        waiting = self._waiting
+        if waiting is not None:
+            try:
+                socket.socket.shutdown(waiting, socket.SHUT_RDWR)  # not the method of a TLS socket: it frees what is in use
+            except OSError:
+                pass  # the answer came, or the camera was faster
 
     def close(self) -> None:
         """Close all connections."""
@@ -134,8 +155,23 @@ class HttpTransport:
     def post(self, url: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> Reply:
         """Send and read one answer of any status.
 
-        Raises Unreachable, TimedOut, ProtocolError, or ConnectionDropped if a reused connection was dead.
+        Raises Unreachable, TimedOut, ProtocolError, ConnectionDropped if a reused connection was dead, or Interrupted.
         """
+        self._stop_if_interrupted()
+        try:
+            return self._exchange(url, body, headers, deadline)
+        except (ProtocolError, Unreachable, TimedOut):
+            self._stop_if_interrupted()  # it was we who broke the connection
+            raise
+        finally:
+            self._waiting = None
+
+    def _stop_if_interrupted(self) -> None:
+        if self._interrupted.is_set():
+            self._interrupted.clear()
+            raise Interrupted(f"{self._label}: the request was called off")
+
+    def _exchange(self, url: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> Reply:
         target = addresses.split(url)
         key = (target.scheme, target.host, target.effective_port)
         connection = self._connections.get(key)
@@ -148,6 +184,8 @@ class HttpTransport:
             self._budget.answer = deadline.within(self._timeouts.answer_s)
             if connection.sock is not None:
                 connection.sock.settimeout(self._budget.next_read_s())
+            self._waiting = connection.sock
+            self._stop_if_interrupted()
             connection.request("POST", target.tail or "/", body, headers)
             return self._read(connection)
         except TimeoutError as error:

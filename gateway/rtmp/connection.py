@@ -22,11 +22,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
+from gateway.config.model import UnannouncedPicture
 from gateway.media.demand import Hold
 from gateway.media.stream import Stream
+from gateway.rtmp import play_policy
 from gateway.rtmp.address import Address
 from gateway.rtmp.chunk import ChunkLimits
 from gateway.rtmp.complaints import Complaints
+from gateway.rtmp.play_policy import plain
 from gateway.rtmp.publisher import FIRST_MEDIA_S, SILENCE_S, Publisher, PublishPoint
 from gateway.rtmp.relay import Relay
 from gateway.rtmp.relays import Relays
@@ -38,6 +41,9 @@ log = logging.getLogger(__name__)
 APPLICATION = "live"
 """`rtmp://HOST/live/<stream>`, as nginx's examples and every camera's manual have it."""
 DEMAND_KIND = "rtmp"
+SUB_SUFFIX = ".sub"
+SUB_WAIT_S = 5.0
+"""For the sub stream, which has to be pulled first: it is there in 2 s, or the player had better get what there is."""
 FLUSH_S = 2.0
 """How long a last message may take to reach the peer before the connection is cut."""
 AUTHORISE_S = 5.0
@@ -49,18 +55,27 @@ DEAD_PEER_MS = 15_000
 """A peer that acknowledges nothing for this long is gone (Wi-Fi lost, box unplugged)."""
 
 
+class Action(enum.Enum):
+    """What a client wants to do with a stream."""
+
+    PLAY = "play"
+    PUBLISH = "publish"
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client says about itself when it asks for a stream."""
+    """Who wants to do what: all there is to decide by."""
 
     client: str
     """Its address, without port."""
     params: Mapping[str, str] = field(repr=False)
-    """Query parameters, decoded: `token`, or `user` and `pass`."""
+    """Query parameters, decoded: `token`, `user` and `pass`, or a publisher's `key`."""
     stream: str
+    action: Action
 
 
 Authorise = Callable[[Credentials], bool | Awaitable[bool]]
+"""Answers at once where it can: an encoder that does not wait for its answer is then spared a moment in between."""
 Resolve = Callable[[str], Stream | None]
 FindPublishPoint = Callable[[str], PublishPoint | None]
 
@@ -160,7 +175,11 @@ class Connection(asyncio.Protocol):
         self._opening: asyncio.Task[None] | None = None
         self._playing: _Playing | None = None
         self._publisher: Publisher | None = None
-        self._paused_reading = False
+        self._early: list[Media] = []
+        """Media of a publisher that is still being judged. Nothing is read meanwhile, so it is one read's worth."""
+        self._reading = True
+        self._blocked = False
+        self._judging = False
         self._admitted = False
         self._asked = False
         """For a stream, since it was last idle."""
@@ -221,15 +240,13 @@ class Connection(asyncio.Protocol):
         """The peer does not read. Do not read its requests either, or the answers would pile up."""
         if self._playing is not None:
             self._playing.viewer.block()
-        if self._transport is not None and not self._transport.is_closing():
-            self._paused_reading = True
-            self._transport.pause_reading()
+        self._blocked = True
+        self._choose_reading()
 
     def resume_writing(self) -> None:
         """The peer reads again."""
-        if self._paused_reading and self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-        self._paused_reading = False
+        self._blocked = False
+        self._choose_reading()
         if self._playing is not None:
             self._playing.viewer.unblock()
 
@@ -282,7 +299,9 @@ class Connection(asyncio.Protocol):
         return True
 
     def shutdown(self) -> None:
-        """The server stops."""
+        """The server stops. Who understands it is asked to come back, and need not take it for a failure."""
+        if self._playing is not None or self._publisher is not None:
+            self._write(self._session.reconnect_request("the gateway restarts"))
         self._leave("the gateway stops")
         self._state = _State.CLOSING
         if self._transport is not None:
@@ -300,12 +319,16 @@ class Connection(asyncio.Protocol):
             if self._publisher is not None:
                 now = self._context.monotonic()
                 self._publisher.take(event.type_id, event.timestamp, event.payload, now)
+            elif self._state is _State.OPENING:
+                self._early.append(event)
         elif isinstance(event, Play):
             self._leave("another play")
             # `_open` keeps its own deadlines; this one is for an `authorise` or `resolve` that breaks, and for a client that
             # asks again and again.
             if not self._asked:
-                self._deadline = self._context.monotonic() + AUTHORISE_S + self._context.limits.wait_live_s + FLUSH_S
+                wait_s = self._context.limits.wait_live_s
+                waits_s = AUTHORISE_S + wait_s + min(SUB_WAIT_S, wait_s) + FLUSH_S
+                self._deadline = self._context.monotonic() + waits_s
             self._state, self._asked = _State.OPENING, True
             self._opening = asyncio.get_running_loop().create_task(self._open(event.address))
         elif isinstance(event, Publish):
@@ -330,7 +353,7 @@ class Connection(asyncio.Protocol):
         if address.app != APPLICATION or not address.name:
             self._refuse(f"no such stream; addresses look like rtmp://HOST/{APPLICATION}/<stream>")
             return
-        if not await self._authorised(address):
+        if not await self._judged(self._ask(address, Action.PLAY)):
             self._refuse("wrong or missing credentials", code="NetStream.Play.Failed")
             return
         stream = self._context.resolve(address.name)
@@ -338,22 +361,38 @@ class Connection(asyncio.Protocol):
             self._refuse(f"there is no stream {address.name!r}")
             return
         hold = stream.demand.hold(DEMAND_KIND)
+        other: Hold | None = None
         try:
             if not await stream.wait_live(self._context.limits.wait_live_s):
                 self._refuse(_unavailable(stream))
                 return
+            sub = self._sub_instead(stream)
+            if sub is not None:
+                other = sub.demand.hold(DEMAND_KIND)
+                if await sub.wait_live(min(SUB_WAIT_S, self._context.limits.wait_live_s)) and plain(sub.tracks):
+                    log.info("rtmp %s: gets %s instead of %s, which is not H.264", self.client, sub.id, stream.id)
+                    self._start(sub, other)
+                    return
             self._start(stream, hold)
         finally:
-            if self._playing is None or self._playing.hold is not hold:
-                hold.release()
+            for one in (hold, other):
+                if one is not None and (self._playing is None or self._playing.hold is not one):
+                    one.release()
+
+    def _sub_instead(self, stream: Stream) -> Stream | None:
+        """The sub stream that this player should get, if the policy says so and there is one."""
+        if plain(stream.tracks) or self._context.relays.policy(stream.id) is not UnannouncedPicture.SUB:
+            return None
+        viewer = play_policy.fit(stream.tracks, self._session.capabilities, UnannouncedPicture.REFUSE)
+        return self._context.resolve(stream.id + SUB_SUFFIX) if viewer.refusal else None
 
     def _start(self, stream: Stream, hold: Hold) -> None:
         if self._transport is None:
             return
         limits = self._context.limits
         now = self._context.monotonic()
-        viewer = Viewer(self._transport, self._session.fourccs, now, limits=limits.viewer)
-        if self._paused_reading:
+        viewer = Viewer(self._transport, self._session.capabilities, now, limits=limits.viewer)
+        if self._blocked:
             viewer.block()
         relay, refusal = self._context.relays.join(stream, viewer)
         if relay is None:
@@ -361,8 +400,8 @@ class Connection(asyncio.Protocol):
             return
         self._state, self._deadline = _State.PLAYING, None
         self._playing = _Playing(relay, viewer, hold, now, now + limits.ping_s)
-        log.info("rtmp %s: plays %s", self.client, stream.id)
-        self._write(self._session.accept_play())
+        log.info("rtmp %s: plays %s%s", self.client, stream.id, f"; {viewer.note}" if viewer.note else "")
+        self._write(self._session.accept_play(viewer.note))
         relay.join(viewer)
 
     def _publish(self, address: Address) -> None:
@@ -374,14 +413,30 @@ class Connection(asyncio.Protocol):
             self._refuse_publish(f"no such place; addresses look like rtmp://HOST/{APPLICATION}/<camera>?key=<key>")
             return
         point = self._context.publish(address.name)
-        if point is None or not point.admits(address.params):
+        answer = point is not None and self._ask(address, Action.PUBLISH)
+        if point is not None and answer is True:
+            self._begin_publish(point)
+            return
+        if inspect.isawaitable(answer):
+            answer = asyncio.ensure_future(answer)  # begun, so that it ends whatever becomes of this connection
+        # Nothing is lost of an encoder that does not wait: it is not read until the answer is there.
+        self._state = _State.OPENING
+        self._deadline = self._context.monotonic() + 2 * AUTHORISE_S
+        self._judging = True
+        self._choose_reading()
+        self._opening = asyncio.get_running_loop().create_task(self._judge_publisher(address, point, answer))
+
+    async def _judge_publisher(self, address: Address, point: PublishPoint | None, answer: bool | Awaitable[bool]) -> None:
+        if point is None or not await self._judged(answer):
             # Strangers are not told which ids exist; the log says what is wrong.
             wrong = "no camera takes a publisher under this name" if point is None else "wrong or missing key"
-            answer = self._refuse_publish_later(f"wrong key, or no camera {address.name!r} that takes a publisher", wrong)
-            self._state = _State.OPENING
-            self._deadline = self._context.monotonic() + AUTHORISE_S + FLUSH_S
-            self._opening = asyncio.get_running_loop().create_task(answer)
-            return
+            await asyncio.sleep(self._context.limits.wrong_key_s)
+            self._refuse_publish(f"wrong key, or no camera {address.name!r} that takes a publisher", wrong)
+        else:
+            self._begin_publish(point)
+        self._judged_now()
+
+    def _begin_publish(self, point: PublishPoint) -> None:
         now, limits = self._context.monotonic(), self._context.limits
         publisher = Publisher(
             self.client,
@@ -399,17 +454,25 @@ class Connection(asyncio.Protocol):
         self._publisher = publisher
         log.info("rtmp %s: publishes %s", self.client, point.id)
         self._write(self._session.accept_publish())
+        early, self._early = self._early, []
+        for media in early:
+            publisher.take(media.type_id, media.timestamp, media.payload, now)
 
-    async def _authorised(self, address: Address) -> bool:
-        credentials = Credentials(self.client, address.params, address.name)
+    def _ask(self, address: Address, action: Action) -> bool | Awaitable[bool]:
         try:
-            async with asyncio.timeout(AUTHORISE_S):
-                answer = self._context.authorise(credentials)
-                return await answer if inspect.isawaitable(answer) else answer
-        except TimeoutError:
-            log.error("rtmp %s: checking the credentials for %s took over %d s", self.client, address.name, AUTHORISE_S)
+            return self._context.authorise(Credentials(self.client, address.params, address.name, action))
         except Exception:
             log.exception("rtmp %s: checking the credentials for %s failed", self.client, address.name)
+        return False
+
+    async def _judged(self, answer: bool | Awaitable[bool]) -> bool:
+        try:
+            async with asyncio.timeout(AUTHORISE_S):
+                return await answer if inspect.isawaitable(answer) else answer
+        except TimeoutError:
+            log.error("rtmp %s: checking the credentials took over %d s", self.client, AUTHORISE_S)
+        except Exception:
+            log.exception("rtmp %s: checking the credentials failed", self.client)
         return False
 
     def _refuse(self, description: str, code: str = "NetStream.Play.StreamNotFound") -> None:
@@ -424,10 +487,6 @@ class Connection(asyncio.Protocol):
         self._leave(description)
         self._complain(f"{what}: {for_log or description}")
         self._finish(self._session.refuse_publish(description))
-
-    async def _refuse_publish_later(self, description: str, for_log: str) -> None:
-        await asyncio.sleep(self._context.limits.wrong_key_s)
-        self._refuse_publish(description, for_log)
 
     def _finish(self, last: bytes, *, count: bool = True) -> None:
         """Send `last` and close. The peer's own end, or a deadline, ends it: a reset could overtake the message."""
@@ -471,6 +530,7 @@ class Connection(asyncio.Protocol):
         opening, self._opening = self._opening, None
         if opening is not None and opening is not asyncio.current_task():
             opening.cancel()
+            self._judged_now()
         playing, self._playing = self._playing, None
         if playing is None:
             return
@@ -488,6 +548,22 @@ class Connection(asyncio.Protocol):
             viewer.overflows,
             reason,
         )
+
+    def _judged_now(self) -> None:
+        self._judging = False
+        self._early = []
+        self._choose_reading()
+
+    def _choose_reading(self) -> None:
+        """Read unless the peer does not read itself, or an encoder waits for its verdict."""
+        wanted = not (self._blocked or self._judging)
+        if wanted is self._reading or self._transport is None or self._transport.is_closing():
+            return
+        self._reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
 
     def _count_dropped(self, playing: _Playing) -> None:
         new, playing.dropped = playing.viewer.dropped - playing.dropped, playing.viewer.dropped

@@ -25,6 +25,7 @@ _OPUS_HEAD_BYTES = 19
 MAX_SOUND_HEADER_BYTES = 512
 """An OpusHead with a mapping of 255 channels is the longest; what is longer only costs time."""
 _START_CODE = b"\0\0\0\1"
+TRANSCODED = frozenset({"alaw", "ulaw", ".mp3"})
 _NAL_CODECS = {"avc1": Codec.H264, "hvc1": Codec.H265}
 
 
@@ -40,6 +41,15 @@ class Sample:
     """Ticks of `config.clock_rate`; 0 for video, where only the next picture tells."""
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Sound that has to be transcoded: see `transcoded_sound`."""
+
+    fourcc: str
+    data: bytes
+    channels: int
+
+
 class FlvDemuxer:
     """Both tracks of one publisher. Raises nothing, whatever is sent."""
 
@@ -47,7 +57,7 @@ class FlvDemuxer:
         self.configured: set[Kind] = set()
         """Tracks whose configuration is known."""
         self.unsupported: dict[Kind, str] = {}
-        """Codecs that are sent and cannot be served, as people call them."""
+        """What is sent and cannot be served, as people call it."""
         self._video: _NalTrack | _Av1Track | None = None
         self._video_fourcc = ""
         self._aac = canonical.Aac()
@@ -61,7 +71,7 @@ class FlvDemuxer:
             return None
         if part.fourcc != self._video_fourcc or self._video is None:
             if part.fourcc not in _NAL_CODECS and part.fourcc != "av01":
-                self.unsupported[Kind.VIDEO] = _spoken(part.fourcc)
+                self.unsupported[Kind.VIDEO] = f"{_spoken(part.fourcc)} video"
                 return None
             self._video_fourcc = part.fourcc
             self._video = _NalTrack(_NAL_CODECS[part.fourcc]) if part.fourcc in _NAL_CODECS else _Av1Track()
@@ -74,20 +84,24 @@ class FlvDemuxer:
             self.configured.add(Kind.VIDEO)
         return sample
 
-    def audio(self, body: bytes) -> Sample | None:
+    def audio(self, body: bytes) -> Sample | Foreign | None:
         """The sound in an audio message, if there is any."""
         part = flv_parse.audio(body)
         if part is None or (part.role is Role.CONFIGURATION and len(part.data) > MAX_SOUND_HEADER_BYTES):
             return None
+        if part.fourcc in TRANSCODED:
+            # MP3 by FourCC has a sequence start that says nothing
+            return Foreign(part.fourcc, part.data, part.channels) if part.role is Role.MEDIA else None
         if part.fourcc == "mp4a":
             sample = self._take_aac(part)
         elif part.fourcc == "Opus":
             sample = self._take_opus(part)
         else:
-            self.unsupported[Kind.AUDIO] = _spoken(part.fourcc)
+            self.unsupported[Kind.AUDIO] = f"{_spoken(part.fourcc)} sound"
             return None
         if sample is not None:
             self.configured.add(Kind.AUDIO)
+            self.unsupported.pop(Kind.AUDIO, None)
         return sample
 
     def _take_aac(self, part: Part) -> Sample | None:
@@ -104,6 +118,8 @@ class FlvDemuxer:
             return None
         unit = self._aac.take(part.data, True)
         if unit is None:
+            if Kind.AUDIO not in self.configured:
+                self.unsupported[Kind.AUDIO] = "AAC sound without its configuration"
             return None
         return Sample(unit.config, unit.payload, True, 0, aac.SAMPLES_PER_FRAME)
 

@@ -20,7 +20,6 @@ _SEQUENCE_START, _CODED_FRAMES, _CODED_FRAMES_WITHOUT_CTS = 0, 1, 3
 _VIDEO_METADATA, _VIDEO_MULTITRACK, _MODEX, _AUDIO_MULTITRACK = 4, 6, 7, 5
 _KEY, _COMMAND = 1, 5
 _ENHANCED_AUDIO = 9
-_AAC = 10
 _ONE_TRACK, _MANY_CODECS = 0, 2
 _MAX_MODEX = 16
 """Modifiers in front of one packet; the specification knows one kind."""
@@ -28,9 +27,9 @@ _WITH_CTS = frozenset({"avc1", "hvc1", "vvc1"})
 
 _LEGACY_VIDEO = {7: "avc1", 12: "hvc1"}
 _LEGACY_VIDEO_NAMES = {1: "JPEG", 2: "Sorenson H.263", 3: "Screen Video", 4: "VP6", 5: "VP6", 6: "Screen Video 2"}
+_LEGACY_AUDIO = {2: ".mp3", 7: "alaw", 8: "ulaw", 10: "mp4a", 14: ".mp3"}
 _LEGACY_AUDIO_NAMES = {
-    0: "PCM", 1: "ADPCM", 2: "MP3", 3: "PCM", 4: "Nellymoser", 5: "Nellymoser", 6: "Nellymoser",
-    7: "G.711", 8: "G.711", 11: "Speex", 14: "MP3",
+    0: "PCM", 1: "ADPCM", 3: "PCM", 4: "Nellymoser", 5: "Nellymoser", 6: "Nellymoser", 11: "Speex",
 }  # fmt: skip
 
 
@@ -46,12 +45,15 @@ class Part:
     """The useful part of a message."""
 
     fourcc: str
-    """`avc1`, `hvc1`, `av01`, `mp4a`, `Opus`; anything else is the name of a codec that cannot be served."""
+    """`avc1`, `hvc1`, `av01`, `mp4a`, `Opus`, `.mp3`, and `alaw` and `ulaw` for G.711, which has no FourCC in RTMP; anything
+    else is the name of a codec that cannot be served."""
     role: Role
     data: bytes
     keyframe: bool = False
     composition_ms: int = 0
     """Presentation minus decoding time; may be negative."""
+    channels: int = 1
+    """Of G.711; other codecs say it themselves."""
 
 
 def video(body: bytes) -> Part | None:
@@ -83,8 +85,11 @@ def audio(body: bytes) -> Part | None:
     sound = body[0] >> 4
     if sound == _ENHANCED_AUDIO:
         return _enhanced_audio(body)
-    if sound != _AAC:
+    fourcc = _LEGACY_AUDIO.get(sound)
+    if fourcc is None:
         return Part(_LEGACY_AUDIO_NAMES.get(sound, f"FLV sound format {sound}"), Role.MEDIA, b"")
+    if fourcc != "mp4a":
+        return Part(fourcc, Role.MEDIA, body[1:], channels=1 + (body[0] & 1)) if len(body) > 1 else None
     if len(body) <= 2:
         return None  # an empty AAC configuration: some encoders send none that means anything
     return Part("mp4a", Role.MEDIA if body[1] else Role.CONFIGURATION, body[2:])

@@ -4,19 +4,21 @@ Which tracks there are is decided from what is sent in the first second: until b
 of real time is over, frames are held back. (Of stream time it would never pass for an encoder that waits for us.) A track
 that comes later is taken up by the stream's own rules.
 
-Pure: the clocks are passed in. Called from the event loop.
+The clocks are passed in, and there is no I/O. Called from the event loop.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.media import aac
 from gateway.media.frame import Frame
-from gateway.media.timestamps import Stamp
-from gateway.media.track import VIDEO_CLOCK_HZ, Kind
+from gateway.media.timestamps import Stamp, Timeline
+from gateway.media.track import VIDEO_CLOCK_HZ, Kind, TrackConfig
 from gateway.rtmp import chunk, flv_parse
-from gateway.rtmp.flv_demux import FlvDemuxer, Sample
-from gateway.rtmp.publish_clock import PublishClock, PublishTimeline
+from gateway.rtmp.flv_demux import FlvDemuxer, Foreign, Sample
+from gateway.rtmp.publish_clock import PublishClock
+from gateway.rtmp.transcoded_sound import CODECS, TranscodedSound
 
 DECIDE_S = 1.0
 HELD_BYTES = 8 * 1024 * 1024
@@ -27,12 +29,16 @@ _BOTH = frozenset(Kind)
 class Ingest:
     """One publisher's media."""
 
-    def __init__(self, timeline: PublishTimeline) -> None:
+    def __init__(self, timeline: Timeline, *, audio: bool = True) -> None:
+        """Without `audio` whatever sound is sent is left out."""
         self.expected: frozenset[Kind] | None = None
         """Its tracks; None until decided. No frame comes out before."""
         self._timeline = timeline
         self._clock: PublishClock | None = None
         self._demuxer = FlvDemuxer()
+        self._wanted = _BOTH if audio else frozenset({Kind.VIDEO})
+        self._transcoded = ""
+        self._transcoder: TranscodedSound | None = None
         self._since: float | None = None
         self._held: list[Frame] = []
         self._held_bytes = 0
@@ -44,8 +50,13 @@ class Ingest:
     def unsupported(self) -> str:
         """What it sends and nobody could play, e.g. `VP9 video and Speex sound`; empty if nothing."""
         found = self._demuxer.unsupported
-        names = {Kind.VIDEO: "video", Kind.AUDIO: "sound"}
-        return " and ".join(f"{found[kind]} {name}" for kind, name in names.items() if kind in found)
+        return " and ".join(found[kind] for kind in Kind if kind in found and kind in self._wanted)
+
+    @property
+    def note(self) -> str:
+        """What users should know about its tracks; empty if there is nothing to know."""
+        notes = [f"{self.unsupported} cannot be served"] if self.unsupported else []
+        return "; ".join([*notes, f"{self._transcoded} transcoded to AAC"] if self._transcoded else notes)
 
     def take(self, type_id: int, timestamp: int, payload: bytes, now: float, wall: float) -> list[Frame]:
         """Frames that can go out with this message, in order.
@@ -58,11 +69,9 @@ class Ingest:
             messages = list(flv_parse.aggregate(payload, timestamp))
         else:
             messages = [(type_id, timestamp, payload)]
-        frames = []
+        frames: list[Frame] = []
         for kind, when, body in messages:
-            frame = self._frame(kind, when, body, now, wall)
-            if frame is not None:
-                frames.append(frame)
+            frames += self._frames(kind, when, body, now, wall)
         if self.expected is None:
             return self._decide(frames, now)
         return self._release(frames)
@@ -70,9 +79,9 @@ class Ingest:
     def _decide(self, frames: list[Frame], now: float) -> list[Frame]:
         self._held += frames
         self._held_bytes += sum(len(frame.payload) for frame in frames)
-        configured = frozenset(self._demuxer.configured)
+        configured = frozenset(self._demuxer.configured) & self._wanted
         waited = self._since is not None and now - self._since >= DECIDE_S
-        if not configured or not (waited or configured == _BOTH or self._held_bytes > HELD_BYTES):
+        if not configured or not (waited or configured == self._wanted or self._held_bytes > HELD_BYTES):
             return []
         self.expected = configured
         held, self._held = self._held, []
@@ -96,31 +105,56 @@ class Ingest:
             released.append(frame)
         return released
 
-    def _frame(self, type_id: int, timestamp: int, body: bytes, now: float, wall: float) -> Frame | None:
+    def _frames(self, type_id: int, timestamp: int, body: bytes, now: float, wall: float) -> list[Frame]:
+        sample: Sample | Foreign | None = None
         if type_id == chunk.VIDEO:
             sample = self._demuxer.video(body)
-        elif type_id == chunk.AUDIO:
+        elif type_id == chunk.AUDIO and Kind.AUDIO in self._wanted:
             sample = self._demuxer.audio(body)
-        else:
-            return None
         if sample is None:
-            return None
+            return []
         if self._clock is None:
-            self._clock = self._timeline.open(now)
+            self._clock = PublishClock(self._timeline, now)
+        if isinstance(sample, Foreign):
+            return self._transcode(sample, self._clock, timestamp, now, wall)
         if type_id == chunk.VIDEO:
-            return _picture(sample, self._clock.video(timestamp, sample.composition_ms, now), wall)
-        return self._sound(sample, self._clock, timestamp, now, wall)
-
-    def _sound(self, sample: Sample, clock: PublishClock, timestamp: int, now: float, wall: float) -> Frame | None:
+            return [_picture(sample, self._clock.video(timestamp, sample.composition_ms, now), wall)]
         rate = sample.config.clock_rate
-        stamp = clock.audio(timestamp, round(sample.duration * VIDEO_CLOCK_HZ / rate), now)
+        stamp = self._clock.audio(timestamp, round(sample.duration * VIDEO_CLOCK_HZ / rate), now)
         if stamp is None:
-            return None
-        dts = round(stamp.dts * rate / VIDEO_CLOCK_HZ)
+            return []
+        return self._sound(
+            sample.config, sample.payload, stamp.dts / VIDEO_CLOCK_HZ, sample.duration, stamp.discontinuity, wall
+        )
+
+    def _transcode(self, sound: Foreign, clock: PublishClock, timestamp: int, now: float, wall: float) -> list[Frame]:
+        if self._transcoder is None:
+            self._transcoder = TranscodedSound()
+        length_s = self._transcoder.duration_s(sound.fourcc, sound.data, sound.channels)
+        stamp = clock.audio(timestamp, round(length_s * VIDEO_CLOCK_HZ), now) if length_s else None
+        if stamp is None:
+            return []
+        at_s = stamp.dts / VIDEO_CLOCK_HZ
+        config, made = self._transcoder.take(sound.fourcc, sound.data, sound.channels, at_s, now)
+        if config is None:
+            return []
+        self._transcoded = CODECS[sound.fourcc]
+        self._demuxer.configured.add(Kind.AUDIO)
+        return [
+            frame
+            for payload, when_s in made
+            for frame in self._sound(config, payload, when_s, aac.SAMPLES_PER_FRAME, stamp.discontinuity, wall)
+        ]
+
+    def _sound(
+        self, config: TrackConfig, payload: bytes, at_s: float, duration: int, discontinuity: bool, wall: float
+    ) -> list[Frame]:
+        rate = config.clock_rate
+        dts = round(at_s * rate)
         if dts * self._sound_rate <= self._last_sound * rate:
-            return None  # two ticks of 90 kHz can be one of the sound's
+            return []  # two ticks of 90 kHz can be one of the sound's
         self._last_sound, self._sound_rate = dts, rate
-        return Frame(sample.config, dts, dts, sample.duration, True, stamp.discontinuity, wall, sample.payload)
+        return [Frame(config, dts, dts, duration, True, discontinuity, wall, payload)]
 
 
 def _picture(sample: Sample, stamp: Stamp, wall: float) -> Frame:

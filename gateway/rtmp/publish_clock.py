@@ -10,17 +10,17 @@ sound keeps its place under the picture even where a server in between delivers 
 - Negative composition times put decoding earlier, never the picture later: lip sync stays exact.
 - An encoder that comes back goes on where it left, after the time it was away.
 
-`media.timestamps` does the same for cameras, where presentation times are all there is. Its `Timeline` is not used here
-because it joins tracks by their arrival.
+Both kinds of source go on along one `media.timestamps.Timeline`. Within a connection they share nothing: cameras give
+presentation times alone, and their tracks join by arrival.
 
-Pure: arrival times are passed in. One `PublishTimeline` per stream, one `PublishClock` per connection; event loop only.
+Pure: arrival times are passed in. One `PublishClock` per connection; event loop only.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.media.timestamps import DEFAULT_FRAME_S, JUMP_BACK_S, JUMP_FORWARD_S, START_S, Stamp
+from gateway.media.timestamps import DEFAULT_FRAME_S, JUMP_BACK_S, JUMP_FORWARD_S, Stamp, Timeline
 from gateway.media.track import VIDEO_CLOCK_HZ, Kind
 
 _TICKS_PER_MS = VIDEO_CLOCK_HZ // 1000
@@ -32,27 +32,6 @@ _MAX_COMPOSITION_MS = 5000
 """No encoder reorders over more than a second or two; beyond it the field is garbage."""
 _BATCH_FRAMES = 3
 """Sound frames sent together under one timestamp."""
-
-
-class PublishTimeline:
-    """The time of one stream, for as long as the process lives."""
-
-    def __init__(self) -> None:
-        self._end = round(START_S * VIDEO_CLOCK_HZ)
-        self._end_arrival: float | None = None
-
-    def open(self, arrival: float) -> PublishClock:
-        """A new publisher whose first frame arrived at `arrival` (monotonic seconds)."""
-        if self._end_arrival is None:
-            return PublishClock(self, self._end - 1, self._end, resumed=False)
-        gap_s = max(DEFAULT_FRAME_S, arrival - self._end_arrival)
-        return PublishClock(self, self._end - 1, self._end + round(gap_s * VIDEO_CLOCK_HZ), resumed=True)
-
-    def advance(self, end: int, arrival: float) -> None:
-        """A frame of some track ends at `end`, in 90 kHz ticks."""
-        if end > self._end or self._end_arrival is None:
-            self._end = max(end, self._end)
-            self._end_arrival = arrival
 
 
 @dataclass(slots=True)
@@ -68,12 +47,13 @@ class _Track:
 class PublishClock:
     """Times of one publisher. All ticks are of 90 kHz, for sound too."""
 
-    def __init__(self, timeline: PublishTimeline, floor: int, base: int, *, resumed: bool) -> None:
-        self.resumed = resumed
+    def __init__(self, timeline: Timeline, arrival: float) -> None:
+        """For a publisher whose first frame arrived at `arrival` (monotonic seconds)."""
+        self.resumed = timeline.started
         """The stream had pictures before this publisher."""
         self._timeline = timeline
-        self._floor = floor
-        self._base = base
+        self._floor = _ticks(timeline.end_s) - 1
+        self._base = _ticks(timeline.resume_s(arrival))
         self._last_ms: int | None = None
         self._tracks: dict[Kind, _Track] = {}
         self._lead_ms = 0
@@ -89,7 +69,7 @@ class PublishClock:
             track.frame = gap
         track.last_dts = dts
         pts = max(dts, out + composition_ms * _TICKS_PER_MS)
-        self._timeline.advance(dts + track.frame, arrival)
+        self._timeline.advance((dts + track.frame) / VIDEO_CLOCK_HZ, arrival)
         return Stamp(dts, pts, track.frame, moved)
 
     def audio(self, timestamp: int, duration: int, arrival: float) -> Stamp | None:
@@ -101,7 +81,7 @@ class PublishClock:
                 return None
             out = track.last_dts + duration
         track.last_dts = out
-        self._timeline.advance(out + duration, arrival)
+        self._timeline.advance((out + duration) / VIDEO_CLOCK_HZ, arrival)
         return Stamp(out, out, duration, moved)
 
     def _place(self, kind: Kind, timestamp: int, arrival: float) -> tuple[_Track, int, bool]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from gateway.media.frame import Frame
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
 from gateway.rtmp.ingest import Ingest
-from gateway.rtmp.publish_clock import PublishTimeline
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +33,12 @@ class PublishPoint(Protocol):
         """The stream's id."""
 
     @property
-    def timeline(self) -> PublishTimeline:
+    def timeline(self) -> Timeline:
         """The stream's time, over all publishers."""
 
-    def admits(self, params: Mapping[str, str]) -> bool:
-        """The query parameters hold this stream's key."""
+    @property
+    def audio(self) -> bool:
+        """Sound is wanted."""
 
     def open(self, publisher: Publisher, now: float) -> str:
         """Make `publisher` the current one. Returns why not, or an empty string."""
@@ -74,7 +75,7 @@ class Publisher:
         self.client = client
         self.point = point
         self.dismiss = dismiss
-        self._ingest = Ingest(point.timeline)
+        self._ingest = Ingest(point.timeline, audio=point.audio)
         self._since = now
         self._first_media_s = first_media_s
         self._silence_s = silence_s
@@ -95,8 +96,7 @@ class Publisher:
         known = self._ingest.expected is not None
         frames = self._ingest.take(type_id, timestamp, payload, now, self._wall())
         if not known and self._ingest.expected is not None:
-            lost = self._ingest.unsupported
-            self.point.begin(self, self._ingest.expected, f"{lost} cannot be served" if lost else "")
+            self.point.begin(self, self._ingest.expected, self._ingest.note)
         if frames:
             self._last_frame = now
             self._frames += len(frames)

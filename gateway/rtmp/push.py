@@ -27,6 +27,7 @@ from gateway.media.demand import Hold
 from gateway.media.stream import Stream
 from gateway.media.track import Kind
 from gateway.rtmp import adobe_auth, push_trust
+from gateway.rtmp.capabilities import Capabilities
 from gateway.rtmp.client_session import ClientSession
 from gateway.rtmp.push_connection import LoginWanted, PushConnection, clean
 from gateway.rtmp.push_errors import (
@@ -203,7 +204,7 @@ class PushTask:
         """Connect and send until the camera is away (returns) or something fails (raises PushError)."""
         began = self._monotonic()
         link, fourccs = await self._connect()
-        viewer = Viewer(link.transport, frozenset(), self._monotonic(), limits=self._limits.viewer)
+        viewer = Viewer(link.transport, Capabilities(), self._monotonic(), limits=self._limits.viewer)
         feed = PushFeed(
             self.stream,
             viewer,

@@ -14,12 +14,12 @@ Event loop only: called by `media.stream` and by the connections.
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.config.model import UnannouncedPicture
 from gateway.media.frame import Frame
 from gateway.media.stream import Stream, Subscriber
 from gateway.media.track import Kind, TrackConfig, Tracks
@@ -38,21 +38,12 @@ AUDIO_WAIT_S = 0.04
 """The distance of two pictures at 25 fps. Players buffer more than that, nobody hears it."""
 MERGE_FROM_VIEWERS = 50
 """From so many players on, a picture goes at once only if something has waited `MERGE_YOUNG_S` for it; else it waits too."""
-MERGE_YOUNG_S = 0.015
+MERGE_YOUNG_S = 0.0165
 MERGE_S = 0.05
 """Nothing waits longer. Both were chosen by measurement, see `design/rtmp-fanout.md`."""
 CACHE_BYTES = 12 * 1024 * 1024
 CACHE_S = 20.0
 """Replaying more than that helps nobody: whoever joins then waits for the next keyframe."""
-
-
-class Enhanced(enum.Enum):
-    """What a player gets that announces no Enhanced RTMP, if the stream is H.265, AV1 or Opus."""
-
-    SEND = "send"
-    """Send it: FFmpeg from 6.1 on and what builds on it play it, and never announce it."""
-    REFUSE = "refuse"
-    """Refuse with the reason, or leave out the audio if only that is concerned."""
 
 
 class Timer(Protocol):
@@ -68,7 +59,7 @@ class Relay:
     def __init__(
         self,
         stream: Stream,
-        enhanced: Enhanced = Enhanced.SEND,
+        policy: UnannouncedPicture = UnannouncedPicture.SEND,
         *,
         silent_audio: bool = False,
         monotonic: Callable[[], float] = time.monotonic,
@@ -77,7 +68,7 @@ class Relay:
         self.stream = stream
         self.unserialisable = 0
         """Frames larger than an RTMP message can be."""
-        self._enhanced = enhanced
+        self._policy = policy
         self._monotonic = monotonic
         self._call_later = call_later or asyncio.get_running_loop().call_later
         self._viewers: dict[Viewer, None] = {}
@@ -120,7 +111,7 @@ class Relay:
     def refusal(self, viewer: Viewer) -> str:
         """Why `viewer` cannot play this stream; empty if it can. Ask before `join`."""
         tracks = self._tracks or self.stream.tracks
-        return viewer.fit(tracks, send_unannounced=self._enhanced is Enhanced.SEND)
+        return viewer.fit(tracks, self._policy)
 
     def join(self, viewer: Viewer) -> None:
         """Send `viewer` what it needs to show a picture at once, then everything that comes."""
@@ -173,7 +164,8 @@ class Relay:
             self._video.append(data)
             if frame.seconds - self._cached_since > CACHE_S:
                 self._clear_cache()
-            if not merging or now - self._waits_since >= MERGE_YOUNG_S:
+            alone = frame.duration >= MERGE_S * frame.config.clock_rate
+            if not merging or alone or now - self._waits_since >= MERGE_YOUNG_S:
                 self._flush()
                 return
         if self._timer is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.config.model import UnannouncedPicture
 from gateway.media.stream import Stream
-from gateway.rtmp.relay import Enhanced, Relay
+from gateway.rtmp.relay import Relay
 from gateway.rtmp.viewer import Viewer
 
 
@@ -13,9 +14,10 @@ class Relays:
     """Brings viewers and streams together."""
 
     def __init__(
-        self, enhanced: Callable[[str], Enhanced], monotonic: Callable[[], float], *, silent_audio: bool = False
+        self, policy: Callable[[str], UnannouncedPicture], monotonic: Callable[[], float], *, silent_audio: bool = False
     ) -> None:
-        self._enhanced = enhanced
+        self.policy = policy
+        """By stream id: what players get that announce no Enhanced RTMP."""
         self._monotonic = monotonic
         self._silent_audio = silent_audio
         self._relays: dict[Stream, Relay] = {}
@@ -27,7 +29,7 @@ class Relays:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)
         if relay is None:
-            relay = Relay(stream, self._enhanced(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
+            relay = Relay(stream, self.policy(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
         refusal = relay.refusal(viewer)
         if refusal:

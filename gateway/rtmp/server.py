@@ -19,10 +19,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.config.model import UnannouncedPicture
 from gateway.errors import ListenError
 from gateway.media.stream import Stream
 from gateway.rtmp.complaints import Complaints
 from gateway.rtmp.connection import (
+    Action,
     Authorise,
     Connection,
     Context,
@@ -32,11 +34,10 @@ from gateway.rtmp.connection import (
     Resolve,
     ServerLimits,
 )
-from gateway.rtmp.relay import Enhanced
 from gateway.rtmp.relays import Relays
 from gateway.rtmp.tls import TlsListener
 
-__all__ = ["Credentials", "Enhanced", "RtmpServer", "RtmpStatus", "ServerLimits"]
+__all__ = ["Action", "Credentials", "RtmpServer", "RtmpStatus", "ServerLimits"]
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +63,9 @@ class RtmpServer:
 
     `resolve` finds a stream by its id (`front-door`, `front-door.sub`). `authorise` decides, at once or as a coroutine (which
     may take its time after a wrong password), who may play. `publish` finds the stream that waits for a publisher, by its id;
-    None: nobody may publish. `enhanced` says, by stream id, what players get that announce no
-    Enhanced RTMP while the stream is H.265, AV1 or Opus. `silent_audio` gives streams without sound a silent track.
+    None: nobody may publish. `policy` says, by stream id, what players get that announce no
+    Enhanced RTMP while the picture is H.265 or AV1. `silent_audio` gives streams without sound a
+    silent track.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class RtmpServer:
         authorise: Authorise,
         *,
         publish: FindPublishPoint | None = None,
-        enhanced: Callable[[str], Enhanced] = lambda _stream_id: Enhanced.SEND,
+        policy: Callable[[str], UnannouncedPicture] = lambda _stream_id: UnannouncedPicture.SEND,
         silent_audio: bool = False,
         limits: ServerLimits | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -81,7 +83,7 @@ class RtmpServer:
         self._counters = Counters()
         self._complaints = Complaints(log)
         self._monotonic = monotonic
-        self._relays = Relays(enhanced, monotonic, silent_audio=silent_audio)
+        self._relays = Relays(policy, monotonic, silent_audio=silent_audio)
         self._connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
@@ -154,8 +156,7 @@ class RtmpServer:
         if self._ticker is not None:
             self._ticker.cancel()
             self._ticker = None
-        for connection in tuple(self._connections):
-            connection.shutdown()
+        self.hang_up()
         for give_up in (False, True):
             if give_up:
                 for connection in tuple(self._connections):
@@ -168,6 +169,12 @@ class RtmpServer:
                 break
             except TimeoutError:
                 continue
+
+    def hang_up(self) -> None:
+        """Let every connection go, asking those who understand it to come back. The first thing when the gateway stops: a
+        publisher must not hear that its camera is taken away."""
+        for connection in tuple(self._connections):
+            connection.shutdown()
 
     def dismiss(self, stream: Stream, reason: str) -> int:
         """Close the players of a stream that is taken away, giving them `reason`; return how many they were.

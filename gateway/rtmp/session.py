@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from gateway.rtmp import amf0, chunk
 from gateway.rtmp.address import Address, parse_address
+from gateway.rtmp.capabilities import Capabilities, announced, offered
 from gateway.rtmp.chunk import ChunkLimits, Message, encode_message
 from gateway.rtmp.errors import RtmpError, SessionError
 from gateway.rtmp.handshake import RandomBytes, ServerHandshake
@@ -28,9 +29,6 @@ STREAM_ID = 1
 CSID_COMMAND, CSID_AUDIO, CSID_STATUS, CSID_VIDEO = 3, 4, 5, 6
 """All below 32, where nginx's pull and push stop listening."""
 _DYNAMIC = 2
-_CAN_DECODE_OR_FORWARD = 1 | 4
-_CAN_FORWARD = 4
-_CAPS_MODEX = 4
 _MEDIA = frozenset({chunk.AUDIO, chunk.VIDEO, chunk.AGGREGATE})
 
 _REPLIES = frozenset({"_result", "_error", "onStatus", "onBWDone"})
@@ -41,8 +39,8 @@ class Connect:
     """The client has introduced itself."""
 
     app: str
-    fourccs: frozenset[str]
-    """Enhanced RTMP codecs it says it can take; `*` for all. Most players that can decode them announce nothing."""
+    capabilities: Capabilities
+    """Of Enhanced RTMP. Most players that can decode its codecs announce nothing."""
     client: str
     """`flashVer`, at most 64 printable characters."""
 
@@ -116,7 +114,7 @@ class ServerSession:
         self._failed = False
         self._app = ""
         self._tc_url = ""
-        self.fourccs: frozenset[str] = frozenset()
+        self.capabilities = Capabilities()
         """As in `Connect`."""
         self.connected = False
         self._publishing = False
@@ -144,13 +142,13 @@ class ServerSession:
         events, self._events = self._events, []
         return self._link.taken(), events
 
-    def accept_play(self) -> bytes:
-        """What comes before the first media message."""
+    def accept_play(self, note: str = "") -> bytes:
+        """What comes before the first media message. `note` says what of the stream this player does not get."""
         return b"".join(
             (
                 user_control(STREAM_BEGIN, STREAM_ID),
                 _on_status("status", "NetStream.Play.Reset", "Playing and resetting"),
-                _on_status("status", "NetStream.Play.Start", "Started playing"),
+                _on_status("status", "NetStream.Play.Start", note or "Started playing"),
             )
         )
 
@@ -168,6 +166,12 @@ class ServerSession:
         """The code every encoder understands as final, whatever the reason; close after sending it."""
         self._publishing = False
         return _on_status("error", "NetStream.Publish.BadName", description)
+
+    def reconnect_request(self, description: str) -> bytes:
+        """Ask for a new connection to the same address; empty for a client that would not understand it."""
+        if not self.capabilities.reconnects:
+            return b""
+        return _on_status("status", "NetConnection.Connect.ReconnectRequest", description, stream_id=0)
 
     def ping(self, milliseconds: int) -> bytes:
         """A PingRequest. Answers are not required: OBS and many cameras send none."""
@@ -215,16 +219,14 @@ class ServerSession:
         info = values[0] if values and isinstance(values[0], Mapping) else {}
         self._app, self._tc_url = _text(info.get("app")), _text(info.get("tcUrl"))
         encoding = info.get("objectEncoding")
-        self.fourccs = _announced(info)
+        self.capabilities = announced(info)
         self.connected = True
         self._out.append(control(chunk.WINDOW_SIZE, WINDOW_BYTES.to_bytes(4, "big")))
         self._out.append(control(chunk.PEER_BANDWIDTH, WINDOW_BYTES.to_bytes(4, "big") + bytes((_DYNAMIC,))))
         self._out.append(control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big")))
         properties: dict[str, amf0.Value] = {"fmsVer": "FMS/3,5,7,7009", "capabilities": 31.0, "mode": 1.0}
-        if self.fourccs or "capsEx" in info:
-            properties["videoFourCcInfoMap"] = {"hvc1": float(_CAN_FORWARD), "av01": float(_CAN_FORWARD)}
-            properties["audioFourCcInfoMap"] = {"Opus": float(_CAN_FORWARD)}
-            properties["capsEx"] = float(_CAPS_MODEX)
+        if self.capabilities.enhanced:
+            properties |= offered()
         status: dict[str, amf0.Value] = {
             "level": "status",
             "code": "NetConnection.Connect.Success",
@@ -233,7 +235,7 @@ class ServerSession:
         }
         self._result(transaction, properties, status)
         client = "".join(letter for letter in _text(info.get("flashVer"))[:64] if letter.isprintable())
-        self._events.append(Connect(self._address("").app, self.fourccs, client))
+        self._events.append(Connect(self._address("").app, self.capabilities, client))
 
     def _create_stream(self, transaction: float, _values: list[amf0.Value]) -> None:
         # Exactly null and a number: FFmpeg and GStreamer read it at fixed places.
@@ -313,25 +315,10 @@ _COMMANDS: Mapping[str, Callable[[ServerSession, float, list[amf0.Value]], None]
 }
 
 
-def _on_status(level: str, code: str, description: str) -> bytes:
+def _on_status(level: str, code: str, description: str, *, stream_id: int = STREAM_ID) -> bytes:
     # String, zero, null, object: FFmpeg reads onStatus at fixed offsets.
     status: dict[str, amf0.Value] = {"level": level, "code": code, "description": description}
-    return encode_message(CSID_STATUS, chunk.COMMAND, STREAM_ID, 0, amf0.encode("onStatus", 0.0, None, status))
-
-
-def _announced(info: Mapping[str, amf0.Value]) -> frozenset[str]:
-    """FourCCs of Enhanced RTMP v1 (`fourCcList`) and v2 (the info maps, where bits say what the client can do)."""
-    found: set[str] = set()
-    listed = info.get("fourCcList")
-    if isinstance(listed, list):
-        found.update(entry for entry in listed if isinstance(entry, str))
-    for name in ("videoFourCcInfoMap", "audioFourCcInfoMap"):
-        entries = info.get(name)
-        if isinstance(entries, Mapping):
-            for code, flags in entries.items():
-                if isinstance(flags, float) and flags.is_integer() and int(flags) & _CAN_DECODE_OR_FORWARD:
-                    found.add(code)
-    return frozenset(found)
+    return encode_message(CSID_STATUS, chunk.COMMAND, stream_id, 0, amf0.encode("onStatus", 0.0, None, status))
 
 
 def _text(value: amf0.Value) -> str:

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from gateway.media.track import Kind, Tracks
-from gateway.rtmp import flv
+from gateway.config.model import UnannouncedPicture
+from gateway.media.track import Tracks
+from gateway.rtmp import play_policy
 from gateway.rtmp.batch import Batch, Headers, Want
+from gateway.rtmp.capabilities import Capabilities
 from gateway.rtmp.lane import Lane
 
 BURST_BYTES = 64 * 1024
@@ -58,9 +60,9 @@ class _Waiting(NamedTuple):
 class Viewer:
     """A player in a relay. The connection owns it and passes on the transport's pause and resume."""
 
-    def __init__(self, sink: Sink, fourccs: frozenset[str], now: float, *, limits: ViewerLimits | None = None) -> None:
+    def __init__(self, sink: Sink, capabilities: Capabilities, now: float, *, limits: ViewerLimits | None = None) -> None:
         self._sink = sink
-        self._fourccs = fourccs
+        self._capabilities = capabilities
         self._limits = limits or ViewerLimits()
         # Lists, because most players never fill them, and an empty deque is as large as all the rest of a player.
         self._queue: list[_Waiting] = []
@@ -82,6 +84,8 @@ class Viewer:
         self.overflows = 0
         self.failure = ""
         """Why the connection has to be closed; the owner looks after every tick."""
+        self.note = ""
+        """What of the stream does not go to this player, or might not be shown by it."""
         self.too_slow = False
         """`failure` is the player's: there is no point in sending it a reason."""
 
@@ -108,24 +112,11 @@ class Viewer:
         """Held here beside the transport's buffer."""
         return self._queued_bytes
 
-    def fit(self, tracks: Tracks, *, send_unannounced: bool) -> str:
-        """Choose among `tracks` what this player can take; return why it can take nothing, or an empty string.
-
-        Few players announce what they decode, so `send_unannounced` decides over codecs beyond H.264 and AAC: FFmpeg from
-        6.1 on plays H.265 and AV1 (Opus from 8.0) without ever saying so, older ones show nothing.
-        """
-        refused = [
-            track
-            for track in tracks
-            if not flv.carries(track.codec)
-            or not (send_unannounced or not flv.fourcc(track.codec) or self._fourccs & {flv.fourcc(track.codec), "*"})
-        ]
-        self._video_fits = not any(track.kind is Kind.VIDEO for track in refused)
-        self._audio_fits = not any(track.kind is Kind.AUDIO for track in refused)
-        if refused and (not self._video_fits or len(refused) == len(tracks)):
-            names = ", ".join(track.codec.value for track in refused)
-            return f"the stream is {names}, which needs a player with Enhanced RTMP; use HLS or the web page"
-        return ""
+    def fit(self, tracks: Tracks, policy: UnannouncedPicture) -> str:
+        """Choose among `tracks` what this player can take; return why it can take nothing, or an empty string."""
+        found = play_policy.fit(tracks, self._capabilities, policy)
+        self._video_fits, self._audio_fits, self.note = found.video, found.audio, found.note
+        return found.refusal
 
     def enter(self, lane: Lane) -> None:
         """Take what goes through `lane` whenever this player is in step. Without a lane everything comes through `offer`."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gateway.errors import ListenError
 from gateway.http.authenticator import Authenticator, Gatekeeper, RefuseAll, Scheme, Verdict
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
@@ -20,10 +21,14 @@ from gateway.onvif.face.http_face import HttpFace, HttpRequest, HttpResponse
 from gateway.onvif.face.profiles import Profiles
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import RtspServer
+from gateway.simulator.administration_face import AdministrationFace
 from gateway.simulator.encoder import StreamEncoder
+from gateway.simulator.events_face import EventsFace
 from gateway.simulator.faults import Faults, Frozen
 from gateway.simulator.onvif_face import SNAPSHOT_PATH, camera_face, identity_of, profile_of
 from gateway.simulator.picture import camera_hue
+from gateway.simulator.ptz_face import PtzFace, configuration
+from gateway.simulator.ptz_head import PtzHead
 from gateway.simulator.snapshot import Photographer
 from gateway.simulator.video_codec import VideoSpec
 
@@ -35,6 +40,10 @@ DEFAULT_PASSWORD = "camera-demo"
 """Known to everybody, as a camera's factory password is. It protects nothing and is not meant to."""
 DEFAULT_SUB = VideoSpec(width=640, height=360, fps=15, gop=30, bitrate=500_000)
 SNAPSHOT_SIZE = (640, 360)
+REBOOT_DELAY_S = 0.2
+"""The answer to SystemReboot gets out before the camera goes dark."""
+REBOOT_S = 3.0
+"""Real ones take a minute; nobody wants to wait for a simulated one."""
 SOAP_TYPE = "application/soap+xml; charset=utf-8"
 
 
@@ -75,6 +84,8 @@ class CameraSpec:
     """How far the camera's own clock (not the one in the picture) is ahead of ours: real ones are often hours off."""
     max_sessions: int | None = None
     """RTSP sessions per profile; cheap cameras allow two."""
+    ptz: bool = True
+    """It can be steered. The picture shows where it looks, unless it shares its encoder with other cameras."""
 
 
 class VirtualCamera:
@@ -90,6 +101,15 @@ class VirtualCamera:
         self._own_encoders = encoders is None
         main, sub = encoders or make_encoders(spec, hue)
         self._encoders = [main] if sub is None else [main, sub]
+        self.clock_offset_s = spec.clock_offset_s
+        self.events = EventsFace(time.monotonic, self._clock)
+        administration = AdministrationFace(self._set_clock, self._reboot)
+        self._restarting: asyncio.Task[None] | None = None
+        self.head = PtzHead()
+        self.ptz = PtzFace(self.head, time.monotonic) if spec.ptz else None
+        if self.ptz is not None and self._own_encoders:
+            for encoder in self._encoders:
+                encoder.aim = lambda: self.head.place(time.monotonic())
         paths = (MAIN_PATH, SUB_PATH)[: len(self._encoders)]
         self._mounts: dict[str, Mount] = {}
         for path, encoder in zip(paths, self._encoders, strict=True):
@@ -107,7 +127,8 @@ class VirtualCamera:
             lambda: self._present_gatekeeper,
             rtsp_port=lambda: self.rtsp_port,
             synchronise=self._synchronise,
-            clock=lambda: time.time() + spec.clock_offset_s,
+            clock=self._clock,
+            extensions=[face for face in (self.ptz, self.events, administration) if face is not None],
         )
         self._photographer = Photographer(*SNAPSHOT_SIZE, spec.name, hue)
         self.on_presence: Callable[[bool], None] = lambda _present: None
@@ -134,6 +155,8 @@ class VirtualCamera:
 
     async def stop(self) -> None:
         """Close everything; viewers get a goodbye."""
+        if self._restarting is not None:
+            self._restarting.cancel()
         await asyncio.gather(self._rtsp.stop(), self._http.stop())
         if self._own_encoders:
             await asyncio.gather(*(encoder.stop() for encoder in self._encoders))
@@ -169,6 +192,7 @@ class VirtualCamera:
         if self.faults.dark:
             return
         self.faults.dark = True
+        self.events.forget()
         self._rtsp.drop_sessions()
         await asyncio.gather(self._rtsp.stop(), self._http.stop())
         self.on_presence(False)
@@ -183,6 +207,25 @@ class VirtualCamera:
 
     # Inside
 
+    def _clock(self) -> float:
+        return time.time() + self.clock_offset_s
+
+    def _set_clock(self, now: float) -> None:
+        self.clock_offset_s = now - time.time()
+
+    def _reboot(self) -> None:
+        if self._restarting is None or self._restarting.done():
+            self._restarting = asyncio.get_running_loop().create_task(self._restart())
+
+    async def _restart(self) -> None:
+        await asyncio.sleep(REBOOT_DELAY_S)
+        await self.go_dark()
+        await asyncio.sleep(REBOOT_S)
+        try:
+            await self.come_back()
+        except ListenError as error:
+            log.warning("simulator: %s did not come back: %s", self.spec.name, error)
+
     @property
     def _present_gatekeeper(self) -> Gatekeeper | None:
         return RefuseAll() if self.faults.refuse_login else self._gatekeeper
@@ -190,7 +233,7 @@ class VirtualCamera:
     def _profiles(self) -> Profiles:
         names = (("main", "Main stream", MAIN_PATH), ("sub", "Sub stream", SUB_PATH))
         return tuple(
-            profile_of(token, name, path, encoder.video, self.spec.audio)
+            profile_of(token, name, path, encoder.video, self.spec.audio, configuration() if self.ptz is not None else "")
             for (token, name, path), encoder in zip(names, self._encoders, strict=False)
         )
 
@@ -207,6 +250,7 @@ class VirtualCamera:
         if request.method != "POST":
             return HttpResponse(405, headers=(("Allow", "POST"),))
         call = OnvifRequest(request.body, request.target, request.headers.get("authorization"), request.host, request.port)
+        await self.events.wait(call)
         answer = await self._onvif.handle(call)
         return HttpResponse(answer.status, answer.body, SOAP_TYPE, answer.headers)
 

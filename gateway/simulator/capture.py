@@ -20,12 +20,15 @@ MAX_LATE_SOUND_S = 0.5
 """Shorter hiccups lose no sound: what is late is sent at once, as a camera's buffer does."""
 
 PainterFor = Callable[[VideoEncoder], Painter]
+Aim = Callable[[], tuple[float, float, float]]
+"""Where the camera looks now: pan, tilt, zoom. Called by the encoder's thread."""
 
 
 class Pictures:
     """The video half of a session."""
 
-    def __init__(self, painter_for: PainterFor, spec: VideoSpec, zero_wall: float) -> None:
+    def __init__(self, painter_for: PainterFor, spec: VideoSpec, zero_wall: float, aim: Aim | None = None) -> None:
+        self._aim = aim
         self._painter_for = painter_for
         self._zero_wall = zero_wall
         self._walls: dict[int, float] = {}
@@ -52,7 +55,7 @@ class Pictures:
         """Paint and encode the picture that is due."""
         number = self._grid.following(self._number - 1, now)
         wall = time.time()
-        self._painter.paint(self._encoder.planes, wall, number)
+        self._painter.paint(self._encoder.planes, wall, number, self._aim() if self._aim is not None else None)
         pts = self._grid.ticks(number)
         self._walls[pts] = wall
         self._number = number + 1

@@ -8,6 +8,8 @@ Lets a test in another process, or a person with curl, break a camera and mend i
     resize  WIDTHxHEIGHT      change the main profile's size in mid-stream
     login   refuse | accept   turn every user away
     power   off | on          vanish, and return on the same ports
+    motion, tamper, input
+            on | off          report it to whoever listens to the camera's events
 
 `<camera>` is its number from 1 on. `GET /control` lists cameras and their faults as JSON.
 """
@@ -22,9 +24,10 @@ from collections.abc import Sequence
 from gateway.errors import ListenError
 from gateway.onvif.face.http_face import HttpRequest, HttpResponse
 from gateway.simulator.camera import VirtualCamera
+from gateway.simulator.events_face import TOPICS
 from gateway.simulator.faults import Frozen
 
-FAULTS = ("drop", "freeze", "jump", "resize", "login", "power")
+FAULTS = ("drop", "freeze", "jump", "resize", "login", "power", *TOPICS)
 
 
 class Control:
@@ -68,6 +71,8 @@ class Control:
                 camera.resize(*parse_size(value))
             case "login":
                 camera.refuse_login(_one_of(value, "refuse", "accept") == "refuse")
+            case "motion" | "tamper" | "input":
+                camera.events.report(fault, _one_of(value, "on", "off") == "on")
             case _:
                 await (camera.go_dark() if _one_of(value, "off", "on") == "off" else camera.come_back())
 
@@ -82,6 +87,8 @@ def describe(camera: VirtualCamera, number: int) -> dict[str, object]:
         "jump": camera.faults.jump_s,
         "login": "refuse" if camera.faults.refuse_login else "accept",
         "power": "off" if camera.faults.dark else "on",
+        **{what: "on" if on else "off" for what, on in camera.events.states.items()},
+        "listeners": camera.events.subscriptions,
     }
 
 

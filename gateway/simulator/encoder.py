@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from gateway.media.frame import Frame
 from gateway.media.stream import Stream
 from gateway.media.track import Codec, Kind
-from gateway.simulator.capture import Pictures, Sounds
+from gateway.simulator.capture import Aim, Pictures, Sounds
 from gateway.simulator.faults import Faults, FrameGate
 from gateway.simulator.picture import Painter
 from gateway.simulator.video_codec import VideoEncoder, VideoSpec
@@ -63,6 +63,8 @@ class StreamEncoder:
         linger_s: float = LINGER_S,
     ) -> None:
         self.video = video
+        self.aim: Aim | None = None
+        """Where the camera looks, for one that can be steered; set before it is watched."""
         self._audio = audio
         self._name = name
         self._hue = hue
@@ -170,7 +172,7 @@ class StreamEncoder:
             loop.call_soon_threadsafe(self._failed, session)
 
     def _run(self, session: _Session, loop: asyncio.AbstractEventLoop, zero: float, zero_wall: float) -> None:
-        pictures = Pictures(self._painter, session.video, zero_wall)
+        pictures = Pictures(self._painter, session.video, zero_wall, self.aim)
         pictures.begin(time.monotonic() - zero)
         sounds = Sounds(self._audio, zero_wall, time.monotonic() - zero)
         while not session.stop.wait(max(min(pictures.due, sounds.due) + zero - time.monotonic(), 0.0)):

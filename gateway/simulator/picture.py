@@ -37,6 +37,8 @@ GRAIN_SEED = 18
 GRAIN_STEP = 397
 """Prime, and far from any motion an encoder could follow."""
 BALL_PERIOD_S, BOUNCE_PERIOD_S = 7.0, 1.6
+AIM_LUMA = 235
+"""Brighter than anything else in the sky, so that a program finds the mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +208,13 @@ class Painter:
         self._ball = _Ball(unit, (SKY_TOP + SKY_HORIZON) // 2, chroma_of((hue + 0.5) % 1, 0.75))
         self._base = self._paint_base(name, sky)
 
-    def paint(self, planes: tuple[Plane, Plane, Plane], wall: float, number: int) -> None:
-        """Fill the planes with the picture of `wall` (Unix seconds), the `number`-th of its stream."""
+    def paint(
+        self, planes: tuple[Plane, Plane, Plane], wall: float, number: int, aim: tuple[float, float, float] | None = None
+    ) -> None:
+        """Fill the planes with the picture of `wall` (Unix seconds), the `number`-th of its stream.
+
+        `aim` is where the camera looks (pan and tilt -1 to 1, zoom 0 to 1), shown by a white square in the sky.
+        """
         for plane, base in zip(planes, self._base, strict=True):
             plane[: len(base)] = base
         unit = self._unit
@@ -222,6 +229,8 @@ class Painter:
         self._text(luma, self._large, text, unit, unit * 144 // 10)
         self._text(luma, self._small, f"FRAME {number:08}  {self._caption}", unit, unit * 164 // 10)
         self._paint_second(luma, wall % 1.0)
+        if aim is not None:
+            self._paint_aim(luma, *aim)
 
     def _paint_base(self, name: str, sky: tuple[int, int]) -> tuple[bytes, bytes, bytes]:
         layout, unit = self.layout, self._unit
@@ -273,6 +282,22 @@ class Painter:
         x = left + int((right - left) * turn)
         y = int(unit * 9) - radius - int(height * unit)
         self._ball.paint(planes, self.layout, x, y)
+
+    def _paint_aim(self, luma: Plane, pan: float, tilt: float, zoom: float) -> None:
+        """A square beside the clock's cells: to the right and up as the camera turns, larger as it zooms in."""
+        unit, layout = self._unit, self.layout
+        side = max(2, round(unit * (0.4 + 0.6 * zoom)))
+        left, right = unit * (COLUMNS + 3), layout.width - 2 * unit
+        top, bottom = unit, unit * 6
+        if right - left < 2 * unit:
+            return  # an upright picture has no room beside the clock
+        x = round(left + (right - left) * (pan + 1) / 2) - side // 2
+        y = round(bottom - (bottom - top) * (tilt + 1) / 2) - side // 2
+        line = bytes((AIM_LUMA,)) * side
+        at = y * layout.luma_stride + x
+        for _ in range(side):
+            luma[at : at + side] = line
+            at += layout.luma_stride
 
     def _paint_second(self, luma: Plane, part: float) -> None:
         """A bar that fills once a second: the eye sees on it whether the pictures come evenly."""

@@ -174,6 +174,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--auth", choices=[auth.value for auth in Auth], default=Auth.DIGEST.value, help="login (default: %(default)s)")
     add("--username", default=DEFAULT_USERNAME, help="user name the cameras accept (default: %(default)s)")
     add("--password", default=DEFAULT_PASSWORD, help="password the cameras accept (default: %(default)s)")
+    add("--no-ptz", action="store_true", help="fixed cameras: they cannot be steered")
     add("--no-discovery", action="store_true", help="do not answer WS-Discovery")
     add("--shared-encoder", action="store_true", help="all cameras show one picture, for the CPU cost of one")
     add("--json", action="store_true", help="print one line of JSON with all addresses when ready")
@@ -197,6 +198,7 @@ def spec_from_arguments(args: argparse.Namespace) -> SimulatorSpec:
         auth=Auth(args.auth),
         username=args.username,
         password=args.password,
+        ptz=not args.no_ptz,
     )
     return cameras_of(
         args.cameras,

@@ -155,13 +155,15 @@ class CameraSource:
     def __init__(self, camera: Camera, defaults: RtspDefaults, resolve: Resolve, loop: asyncio.AbstractEventLoop) -> None:
         """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
+        self.account = Account()
+        """What is known of its login, for everything that logs in to it."""
         self._disabled = _disabled(camera)
         main, sub = locations(camera, resolve)
         sources: list[StreamSource | PublishSource] = []
         if camera.publish is not None:
-            sources.append(PublishSource(camera.id, camera.publish.key))
+            sources.append(PublishSource(camera.id, camera.publish.key, second=camera.publish.second, audio=camera.audio))
         elif main is not None:
-            settings, account = pull_settings(camera, defaults), Account()
+            settings, account = pull_settings(camera, defaults), self.account
             sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
             if sub is not None:
                 on_demand = camera.sub_policy is SubPolicy.ON_DEMAND

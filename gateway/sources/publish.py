@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from gateway.config.model import Secret
+from gateway.config.model import SecondPublisher, Secret
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
-from gateway.rtmp.publish_clock import PublishTimeline
 from gateway.rtmp.publisher import Publisher
 from gateway.sources import watch
 
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 TAKEOVER_S = 5.0
 """An encoder that lost its network comes back before its old connection is noticed to be dead. One that was silent for this
 long makes room; one that sends keeps its place."""
+SAME_ADDRESS_TAKEOVER_S = 1.5
+"""From the address of the silent one it is nearly certainly the same device: a phone whose call was cut. Encoders send
+several messages a second, also where nothing moves."""
 KEY_PARAMETERS = ("key", "token", "pass")
 """Where clients can put the key: `?key=KEY`, `?token=KEY`, or `?user=anything&pass=KEY`."""
 
@@ -41,14 +44,18 @@ class PublishSource:
         stream_id: str,
         key: Secret,
         *,
+        second: SecondPublisher = SecondPublisher.REFUSE,
+        audio: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.stream = Stream(stream_id, monotonic=monotonic, wall=wall)
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""
-        self.timeline = PublishTimeline()
+        self.timeline = Timeline()
+        self.audio = audio
         self._key = key
+        self._second = second
         self._monotonic = monotonic
         self._wall = wall
         self._open = False
@@ -89,16 +96,17 @@ class PublishSource:
 
     def admits(self, params: Mapping[str, str]) -> bool:
         """The parameters hold the key. Takes the same time for every wrong key of a length."""
-        if not self._open:
-            return False
         expected = _comparable(self._key.reveal())
         given = [params[name] for name in KEY_PARAMETERS if name in params]
         return any(hmac.compare_digest(expected, _comparable(text)) for text in given)
 
     def open(self, publisher: Publisher, now: float) -> str:
         """See `PublishPoint.open`."""
+        if not self._open:
+            return f"{self.id} takes no publisher: {self.stream.status.reason or 'it was removed'}"
         if self._publisher is not None:
-            if self._publisher.silent_s(now) <= TAKEOVER_S:
+            patience_s = SAME_ADDRESS_TAKEOVER_S if publisher.client == self._publisher.client else TAKEOVER_S
+            if self._second is SecondPublisher.REFUSE and self._publisher.silent_s(now) <= patience_s:
                 return f"somebody is already publishing {self.id}"
             self._dismiss("another publisher took over")
         self._publisher = publisher

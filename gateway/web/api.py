@@ -14,7 +14,7 @@ from gateway.http.access import Right
 from gateway.http.guard import BASIC_CHALLENGE, wants_challenge
 from gateway.redact import redact
 from gateway.web.caller import decide, host_name, is_admin, plain_request, port
-from gateway.web.cookies import form_token_good, needs_form_token
+from gateway.web.cookies import form_token_good, from_own_script, needs_form_token
 from gateway.web.errors import failure
 from gateway.web.ports import CameraView
 from gateway.web.view_json import camera_json, discovered_json
@@ -38,7 +38,7 @@ def _never_stored(response: Response) -> Response:
 
 
 def require(right: Right) -> Response | None:
-    """None if the caller may go on, else the answer for him. Writing from a browser needs the page's form token."""
+    """None if the caller may go on, else the answer for him. Writing takes JSON from our own origin, or a form token."""
     decision = decide(right)
     if not decision.allowed:
         messages = {401: "Log in first.", 403: "You may not do this.", 429: "Too many wrong passwords; wait a little."}
@@ -48,7 +48,7 @@ def require(right: Right) -> Response | None:
         if decision.status == 401 and wants_challenge(plain_request()):
             response.headers[BASIC_CHALLENGE[0]] = BASIC_CHALLENGE[1]
         return response
-    if request.method not in READING and needs_form_token() and not form_token_good():
+    if request.method not in READING and needs_form_token() and not (form_token_good() or from_own_script()):
         return failure(403, "The page is too old; reload it.", "form-token")
     return None
 
@@ -56,15 +56,16 @@ def require(right: Right) -> Response | None:
 @api.get("/cameras")
 def cameras() -> Response:
     """All cameras, in the order of the configuration."""
-    host, admin = _host(), is_admin()
-    found = [camera_json(camera, host, with_source=admin) for camera in port().cameras()]
+    host, admin, operates = _host(), is_admin(), decide(Right.OPERATE).allowed
+    found = [camera_json(camera, host, with_source=admin, operates=operates, brief=True) for camera in port().cameras()]
     return jsonify({"site": port().site, "now": time.time(), "cameras": found})
 
 
 @api.get("/cameras/<camera_id>")
 def camera(camera_id: str) -> Response:
     """One camera."""
-    return jsonify(camera_json(_camera(camera_id), _host(), with_source=is_admin()))
+    operates = decide(Right.OPERATE).allowed
+    return jsonify(camera_json(_camera(camera_id), _host(), with_source=is_admin(), operates=operates))
 
 
 @api.get("/cameras/<camera_id>/snapshot.jpg")

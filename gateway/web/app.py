@@ -16,10 +16,12 @@ from gateway.web import errors
 from gateway.web.adoption import adoption
 from gateway.web.api import api, health
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
+from gateway.web.camera_page import camera_page
 from gateway.web.cookies import form_token, keep_cookies
 from gateway.web.headers import security_headers
 from gateway.web.pages import AUTHORITY, HTTPS_PORT, pages
 from gateway.web.ports import GatewayPort
+from gateway.web.ptz_api import ptz
 
 WEB_ROOT = Path(gateway.__file__).parent.parent / "web"
 VENDOR_PREFIX = "vendor/"
@@ -68,6 +70,8 @@ def create_app(
     app.register_blueprint(api)
     app.register_blueprint(adoption)
     app.register_blueprint(health)
+    app.register_blueprint(ptz)
+    app.register_blueprint(camera_page)
     errors.install(app)
     app.after_request(keep_cookies)
     app.after_request(_secure)

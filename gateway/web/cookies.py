@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Response, g, request
 
 from gateway.http.access import Proof, Right
+from gateway.http.guard import from_own_page
 from gateway.http.sessions import SESSION_IDLE_S
 from gateway.web.caller import access, decide, plain_request
 
@@ -29,6 +30,14 @@ def form_token_good() -> bool:
     nonce = request.cookies.get(access().form_cookie(request.scheme), "")
     token = request.form.get(FORM_FIELD) or request.headers.get(FORM_HEADER, "")
     return access().form_token_matches(nonce, token)
+
+
+def from_own_script() -> bool:
+    """Whether this came from a script of ours, or from no browser at all.
+
+    A foreign page can send JSON only after asking (CORS preflight), which is never granted; and it names its origin.
+    """
+    return request.is_json and from_own_page(plain_request())
 
 
 def needs_form_token() -> bool:

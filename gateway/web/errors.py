@@ -23,7 +23,9 @@ CODES = {
     413: "too-large",
     422: "camera-refused",
     429: "too-many-attempts",
+    415: "unsupported-media-type",
     500: "internal",
+    502: "protocol",
     503: "busy",
 }
 

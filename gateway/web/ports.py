@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.device.device import CameraDevice
 from gateway.media.state import Status
 from gateway.sources.adoption import Wish
 
@@ -65,6 +66,33 @@ class PushView:
 
 
 @dataclass(frozen=True, slots=True)
+class EventView:
+    """Something a camera reported."""
+
+    kind: str
+    """`motion`, `tamper`, `digital-input`, ...: `gateway.onvif.events.Kind`."""
+    on: bool | None
+    """Began or ended; None: happened, and has no end."""
+    at: float
+    """Unix seconds."""
+    source: str
+    """Which sensor, input or rule; empty if there is one only."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsView:
+    """What a camera reports."""
+
+    listening: bool
+    trouble: str
+    """Why not, if it should; free of credentials."""
+    active: tuple[EventView, ...]
+    """What goes on now, the oldest first; `at` is since when."""
+    last: tuple[EventView, ...]
+    """The newest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraView:
     """One camera. `urls` are paths or templates with `{host}`."""
 
@@ -81,6 +109,10 @@ class CameraView:
     picture_at: float | None
     """Unix seconds of the last keyframe, of which a snapshot can be had; None if there never was one."""
     pushes: tuple[PushView, ...] = ()
+    ptz: bool = False
+    """It can be steered."""
+    events: EventsView | None = None
+    """None for a camera that is not asked over ONVIF."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +169,12 @@ class GatewayPort(Protocol):
 
     def adopt(self, wish: Wish) -> AdoptedView:
         """Ask a camera and take it into the configuration. Takes as long as the camera does; raises AdoptError."""
+
+    def device(self, camera_id: str) -> CameraDevice | None:
+        """The camera as a device that can be steered and asked; None for one that is not given by its ONVIF address.
+
+        Its own methods say which of them block.
+        """
 
     def readiness(self) -> Readiness:
         """Whether the gateway serves as configured."""

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.redact import redact
-from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, PushView, StreamView
 
 Json = dict[str, Any]
 
 
-def camera_json(camera: CameraView, host: str, *, with_source: bool) -> Json:
+def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: bool = False, brief: bool = False) -> Json:
     """A camera as `GET /api/v1/cameras/<id>` shows it.
 
     `host` is the name by which the client reached the gateway; `source`, the camera's own address, is for the admin
-    only and null otherwise.
+    only and null otherwise. `ptz` tells whether this client may steer it, which takes `operates`.
+    `brief` leaves out past events: the wall asks for all cameras every second.
     """
     status = camera.status
     return {
@@ -31,7 +32,23 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool) -> Json:
         "source": redact(camera.source) if with_source else None,
         "picture_at": camera.picture_at,
         "pushes": [push_json(push) for push in camera.pushes],
+        "ptz": camera.ptz and operates,
+        "events": events_json(camera.events, brief=brief) if camera.events is not None else None,
     }
+
+
+def events_json(events: EventsView, *, brief: bool = False) -> Json:
+    """What a camera reports. `motion_since` is null while nothing moves."""
+    moving = [event.at for event in events.active if event.kind == "motion"]
+    report = {
+        "listening": events.listening,
+        "trouble": redact(events.trouble),
+        "motion_since": min(moving, default=None),
+        "active": [{"kind": event.kind, "since": event.at, "source": event.source} for event in events.active],
+    }
+    if not brief:
+        report["last"] = [{"kind": one.kind, "on": one.on, "at": one.at, "source": one.source} for one in events.last]
+    return report
 
 
 def stream_json(stream: StreamView) -> Json:

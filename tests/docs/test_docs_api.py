@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.media.state import State, Status
+from gateway.onvif.events import Kind
 from gateway.rtmp.push import PushState
 from gateway.rtmp.push_errors import PushError
 from gateway.simulator.control import FAULTS
 from gateway.web.errors import CODES
-from gateway.web.ports import CameraView, DiscoveredView, PushView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView
+from gateway.web.ptz_command import ACTIONS
 from gateway.web.view_json import camera_json, discovered_json
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +49,10 @@ def _camera() -> dict[str, Any]:
         source="192.168.10.215",
         picture_at=1.0,
         pushes=(PushView("Town hall", "rtmps://a.example/live2/***", "front-door", "live", 1.0, "", "", None, 1, 1.0, 0),),
+        ptz=True,
+        events=EventsView(True, "", (EventView("motion", True, 1.0, ""),), (EventView("motion", True, 1.0, ""),)),
     )
-    return camera_json(view, "HOST", with_source=True)
+    return camera_json(view, "HOST", with_source=True, operates=True)
 
 
 def _examples(pages: dict[str, Any], page: str) -> list[Any]:
@@ -73,6 +77,16 @@ def test_the_device_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]
     documented = next(one for one in _examples(pages, "docs/api.md") if "devices" in one)["devices"][0]
     device = DiscoveredView("e", "a", (), "n", "h", 1.0, 2.0, None)
     assert list(documented) == list(discovered_json(device))
+
+
+def test_ways_to_steer_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    rows = [name.strip("`") for row in pages["docs/api.md"].rows("`action`") for name in row[0].split(", ")]
+    assert sorted(rows) == sorted(ACTIONS)
+
+
+def test_kinds_of_events_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    rows = [name.strip("`") for row in pages["docs/api.md"].rows("`kind`") for name in row[0].split(", ")]
+    assert sorted(rows) == sorted(kind.value for kind in Kind)
 
 
 def test_states_are_those_of_the_code(pages: dict[str, Any]) -> None:

@@ -154,6 +154,8 @@ def _complete_camera(camera: dict[str, Any], key: str) -> None:
         camera["address"] = "192.168.10.215"
     elif not {"address", "rtsp", "publish"} & camera.keys():
         camera["rtsp"] = URL
+    if key == "second":
+        camera["publish"]["key"] = "x"
     if key in ("password", "password_file"):
         camera["username"] = "admin"
 

@@ -22,13 +22,13 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 LONG = "GATEWAY_E2E_SECONDS" in os.environ
 SECONDS = float(os.environ.get("GATEWAY_E2E_SECONDS", "3"))
 FIRST_PICTURES_S = 15.0
-BACK_WITHIN_S = 3.0
+BACK_WITHIN_S = 3.0 if LONG else 6.0
 """From the end of the cause to a live picture."""
-SETTLE_MS = 3000
+SETTLE_MS = 2000
 """Media Source finds its place behind live by playing a little faster."""
 GOAL_MS = {"ws-webcodecs": 200, "ws-mse": 400}
 """95 % of all pictures are younger than this, alone on a machine."""
-BUSY_MS = 1500
+BUSY_MS = 3000
 """What is asked of a machine that has other things to do."""
 
 Cameras = Callable[..., GstCamera]
@@ -127,7 +127,7 @@ def test_muted_tiles_decode_on_a_canvas_and_a_heard_one_plays_through_media_sour
     for name, values in ages.items():
         print(f"  {name:16} p50 {values[len(values) // 2]} ms, p95 {p95(values)} ms, max {values[-1]} ms ({len(values)})")
     assert errors == []
-    assert gap < 1000
+    assert gap < (600 if LONG else BUSY_MS)
     for name, values in ages.items():
         goal = GOAL_MS["ws-mse" if "sound" in name else "ws-webcodecs"]
         assert p95(values) < (goal if LONG else BUSY_MS), name
@@ -172,7 +172,7 @@ def test_a_camera_that_goes_comes_back_within_three_seconds_in_another_size(
     assert page.evaluate("window.__notReloaded === true")
 
 
-@pytest.mark.parametrize("transport", ["ws-webcodecs", "ws-mse"])
+@pytest.mark.parametrize("transport", ["ws-webcodecs", "ws-mse"] if LONG else ["ws-mse"])
 def test_a_gateway_that_is_killed_comes_back_on_the_wall_by_itself(
     gst_camera: Cameras, gateway: Gateways, wall: Walls, transport: str
 ) -> None:
@@ -228,16 +228,25 @@ def test_a_page_that_was_hidden_or_slept_shows_live_pictures_at_once(
     print(f"live {woke_s:.2f} s after the page went on")
 
 
-def test_a_focused_tile_changes_to_the_main_stream_without_a_gap(
+def test_a_focused_tile_changes_to_the_main_stream_without_a_gap_or_says_why_it_does_not(
     gst_camera: Cameras, gateway: Gateways, wall: Walls
 ) -> None:
-    main, sub = gst_camera(width=1280, height=720, bitrate=2000, gop=100), gst_camera()
-    service = gateway({"yard": {"rtsp": main.url(), "sub": sub.url()}, "gate": {"rtsp": sub.url()}})
-    service.wait_live("yard", "gate")
+    main, sub, h265 = gst_camera(width=1280, height=720, bitrate=2000, gop=100), gst_camera(), gst_camera(video="h265")
+    service = gateway(
+        {
+            "yard": {"rtsp": main.url(), "sub": sub.url()},
+            "gate": {"rtsp": h265.url(), "sub": sub.url()},
+            "roof": {"rtsp": h265.url()},
+        }
+    )
+    service.wait_live("yard", "gate", "roof")
     page = wall(service)
-    wait_states(page, {"yard": ("live",), "gate": ("live",)}, FIRST_PICTURES_S)
+    wait_states(page, {"yard": ("live",), "gate": ("live",), "roof": ("unplayable",)}, FIRST_PICTURES_S)
     assert tiles(page)["yard"]["stream"] == "yard.sub"
+    assert tiles(page)["roof"]["transport"] == "snapshot"
+    page.wait_for_selector("[data-camera=roof] .tile-media img")
     page.evaluate(WATCH, "yard")
+    page.evaluate("window.__wall.tile('gate').focus(true)")
     page.evaluate("window.__wall.tile('yard').focus(true)")
     page.wait_for_function("() => window.__wall.tile('yard').stats().width === 1280")
     page.evaluate("window.__wall.tile('yard').focus(false)")
@@ -245,21 +254,7 @@ def test_a_focused_tile_changes_to_the_main_stream_without_a_gap(
     page.wait_for_timeout(500)
     gap = page.evaluate("window.__watch.gap")
     print(f"\nlongest gap over the way to the main stream and back: {gap:.0f} ms")
-    assert gap < 600
+    assert gap < (600 if LONG else BUSY_MS)
     assert tiles(page)["yard"]["state"] == "live"
-
-
-def test_h265_is_replaced_by_the_sub_stream_or_by_stills_and_says_so(
-    gst_camera: Cameras, gateway: Gateways, wall: Walls
-) -> None:
-    h265, h264 = gst_camera(video="h265"), gst_camera()
-    service = gateway({"yard": {"rtsp": h265.url(), "sub": h264.url()}, "roof": {"rtsp": h265.url()}})
-    service.wait_live("yard", "roof")
-    page = wall(service)
-    wait_states(page, {"yard": ("live",), "roof": ("unplayable",)}, FIRST_PICTURES_S)
-    page.evaluate("window.__wall.tile('yard').focus(true)")
-    page.wait_for_timeout(1000)
-    assert tiles(page)["yard"]["stream"] == "yard.sub"
-    assert "H.265" in page.inner_text("[data-camera=yard] .tile-note")
-    assert tiles(page)["roof"]["transport"] == "snapshot"
-    page.wait_for_selector("[data-camera=roof] .tile-media img")
+    assert tiles(page)["gate"]["stream"] == "gate.sub"
+    assert "H.265" in page.inner_text("[data-camera=gate] .tile-note")

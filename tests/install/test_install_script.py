@@ -154,7 +154,8 @@ def test_packages_the_tests_need_are_named_before_anything_else_is_done(machine:
     machine.has("apt-get", "exit 1")
     result = machine.run("test")
     assert result.returncode == 1
-    for package in ("ffmpeg", "rtmpdump", "nodejs", "curl", "openssl", "iproute2", "gstreamer1.0-tools", "chromium"):
+    players = ("ffmpeg", "rtmpdump", "mpv", "vlc-bin", "gstreamer1.0-tools")
+    for package in (*players, "nodejs", "curl", "openssl", "iproute2", "chromium"):
         assert package in result.stderr
     assert not (machine.tree / ".venv").exists()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import ProtocolError, SourceError, TimedOut, Unreachable
 from gateway.onvif.deadline import Deadline
-from gateway.onvif.transport import HttpTransport, Timeouts
+from gateway.onvif.transport import HttpTransport, Interrupted, Timeouts
 
 
 class Server:
@@ -114,3 +114,63 @@ def test_garbage_raises_only_what_is_promised(answer):
         post(answer)
     except SourceError:
         pass
+
+
+class Mute:
+    """Accepts, reads, and never answers; `heard` is set with every request."""
+
+    def __init__(self):
+        self.heard = threading.Semaphore(0)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/x"
+        self.connections = []
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections.append(connection)
+            connection.recv(65536)
+            self.heard.release()
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        for connection in [self.listener, *self.connections]:
+            connection.close()
+
+
+def test_long_poll_is_called_off_from_another_thread_at_once():
+    server, transport = Mute(), HttpTransport("camera", Timeouts(read_s=30.0, answer_s=30.0))
+    caught = []
+
+    def poll():
+        try:
+            transport.post(server.url, b"", {}, Deadline(30.0))
+        except Interrupted as error:
+            caught.append(error)
+
+    for _ in range(3):
+        thread = threading.Thread(target=poll)
+        thread.start()
+        assert server.heard.acquire(timeout=5)
+        began = time.monotonic()
+        transport.interrupt()
+        thread.join(5)
+        assert not thread.is_alive()
+        assert time.monotonic() - began < 2
+    assert len(caught) == 3
+    transport.close()
+    server.close()
+
+
+def test_interruption_between_two_requests_meets_the_next_one_and_no_other():
+    with Server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok") as server:
+        transport = HttpTransport("camera")
+        transport.interrupt()
+        with pytest.raises(Interrupted):
+            transport.post(server.url, b"", {}, Deadline(5.0))
+        assert transport.post(server.url, b"", {}, Deadline(5.0)).body == b"ok"
+        transport.close()

@@ -19,10 +19,10 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from gateway.media.timestamps import Timeline
 from gateway.rtmp import amf0, chunk
 from gateway.rtmp.chunk import encode_message
 from gateway.rtmp.ingest import Ingest
-from gateway.rtmp.publish_clock import PublishTimeline
 from gateway.rtmp.session import Failed, Media, Play, Publish, ServerSession
 
 HELD_BYTES = 17 * 1024 * 1024
@@ -90,7 +90,7 @@ def one_input(data: bytes) -> Counter[str]:
                 session.accept_play()
             elif isinstance(event, Publish):
                 session.accept_publish()
-                ingest = Ingest(PublishTimeline())
+                ingest = Ingest(Timeline())
             elif isinstance(event, Media) and ingest is not None:
                 now += 0.3
                 last: dict[object, int] = {}

@@ -91,10 +91,10 @@ def test_our_own_server_takes_the_stream():
             answer += far.accept_publish()
         data, events = near.receive(answer)
         heard += events
-    assert heard == [Connected(frozenset({"hvc1", "av01", "Opus"})), Started(1)]
+    assert heard == [Connected(frozenset({"avc1", "hvc1", "av01", "mp4a", "Opus", ".mp3"})), Started(1)]
     assert [type(event) for event in met] == [Connect, Publish]
     assert met[0].client.startswith("FMLE/3.0")
-    assert met[0].fourccs >= {"hvc1", "Opus"}
+    assert met[0].capabilities.fourccs >= {"hvc1", "Opus"}
     assert met[1] == Publish(Address("live", "yard", {"key": "k"}), "live")
     _, events = far.receive(encode_message(6, chunk.VIDEO, 1, 40, b"picture") + near.finish())
     assert events == [Media(chunk.VIDEO, 40, b"picture"), CloseStream(), CloseStream()]

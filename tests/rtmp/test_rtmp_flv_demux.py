@@ -184,7 +184,7 @@ def test_opus_packets_tell_their_length(demuxer, media, packet, samples):
 def test_what_cannot_be_served_is_named(demuxer):
     demuxer.video(b"\x91vp09frame")
     demuxer.audio(b"\xbf")
-    assert demuxer.unsupported == {Kind.VIDEO: "VP9", Kind.AUDIO: "Speex"}
+    assert demuxer.unsupported == {Kind.VIDEO: "VP9 video", Kind.AUDIO: "Speex sound"}
     assert demuxer.configured == set()
 
 
@@ -212,7 +212,11 @@ def muxed(video: Codec, audio: Codec) -> list[tuple[int, bytes]]:
             tone.sample_rate, tone.pts, tone.time_base = 48_000, start, Fraction(1, 48_000)
             packets += sound.encode(tone)
         out.mux(packets + pictures.encode(None) + sound.encode(None))
-    data, at, tags = file.getvalue(), 13, []
+    return tags_of(file.getvalue())
+
+
+def tags_of(data: bytes) -> list[tuple[int, bytes]]:
+    at, tags = 13, []
     while at + 11 <= len(data):
         size = int.from_bytes(data[at + 1 : at + 4], "big")
         tags.append((data[at], data[at + 11 : at + 11 + size]))
@@ -238,6 +242,36 @@ def test_what_ffmpeg_muxes_as_enhanced_rtmp_decodes(demuxer, video, audio):
     decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
     assert [(frame.width, frame.height) for frame in decoded] == [(160, 120)] * 25
     assert (pictures[0].config.width, pictures[0].config.height) == (160, 120)
+
+
+def test_of_several_tracks_the_first_is_taken(demuxer, media):
+    """As FFmpeg 8 writes them: the first track plain, the others as multitrack messages."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="flv") as out:
+        video = [out.add_stream("libx264", rate=25, options={"preset": "ultrafast"}) for _ in range(2)]
+        audio = [out.add_stream("aac", rate=48_000) for _ in range(2)]
+        for number, stream in enumerate(video, 1):
+            stream.width, stream.height, stream.pix_fmt = 160 * number, 120, "yuv420p"
+        for stream in audio:
+            stream.codec_context.layout, stream.codec_context.format = "stereo", "fltp"
+        for number in range(25):
+            for stream in video:
+                picture = av.VideoFrame.from_ndarray(np.full((120, stream.width, 3), number * 9, np.uint8), format="rgb24")
+                picture.pts, picture.time_base = number, Fraction(1, 25)
+                out.mux(stream.encode(picture))
+            for stream in audio:
+                for start in range(number * 1920, number * 1920 + 1920, 960):
+                    tone = av.AudioFrame.from_ndarray(np.zeros((2, 960), np.float32), format="fltp", layout="stereo")
+                    tone.sample_rate, tone.pts, tone.time_base = 48_000, start, Fraction(1, 48_000)
+                    out.mux(stream.encode(tone))
+        out.mux([packet for stream in (*video, *audio) for packet in stream.encode(None)])
+    tags = tags_of(file.getvalue())
+    assert any(kind == chunk.VIDEO and body[0] & 0x8F == 0x86 for kind, body in tags), "FFmpeg wrote no multitrack message"
+    pictures = [one for kind, body in tags if kind == chunk.VIDEO and (one := demuxer.video(body)) is not None]
+    sounds = [one for kind, body in tags if kind == chunk.AUDIO and (one := demuxer.audio(body)) is not None]
+    assert len(pictures) == 25 and {(one.config.width, one.config.height) for one in pictures} == {(160, 120)}
+    assert sum(one.duration for one in sounds) in range(47_000, 52_000)
+    assert not demuxer.unsupported
 
 
 @settings(max_examples=150)

@@ -73,8 +73,12 @@ def test_what_is_no_picture_is_nothing(body):
         (b"\x91mp4aaac", Part("mp4a", Role.MEDIA, b"aac")),
         (b"\x95\x01Opus\0sound", Part("Opus", Role.MEDIA, b"sound")),
         (b"\x97" + NANO_OFFSET + b"\x01Opussound", Part("Opus", Role.MEDIA, b"sound")),
-        (b"\x2fmp3", Part("MP3", Role.MEDIA, b"")),
-        (b"\x7f", Part("G.711", Role.MEDIA, b"")),
+        (b"\x2fmp3", Part(".mp3", Role.MEDIA, b"mp3", channels=2)),
+        (b"\xeemp3", Part(".mp3", Role.MEDIA, b"mp3")),
+        (b"\x91.mp3mp3", Part(".mp3", Role.MEDIA, b"mp3")),
+        (b"\x72alaw", Part("alaw", Role.MEDIA, b"alaw")),
+        (b"\x83ulaw", Part("ulaw", Role.MEDIA, b"ulaw", channels=2)),
+        (b"\x32pcm", Part("PCM", Role.MEDIA, b"")),
         (b"\xcf", Part("FLV sound format 12", Role.MEDIA, b"")),
     ],
 )
@@ -82,7 +86,7 @@ def test_sound_in_every_form(body, part):
     assert flv_parse.audio(body) == part
 
 
-@pytest.mark.parametrize("body", [b"", b"\xaf", b"\xaf\0", b"\xaf\1", b"\x94Opus\0\2", b"\x92Opus", b"\x91Op", b"\x95"])
+@pytest.mark.parametrize("body", [b"", b"\xaf", b"\xaf\0", b"\xaf\1", b"\x7f", b"\x94Opus\0\2", b"\x92Opus", b"\x91Op"])
 def test_silence_and_marks_are_nothing(body):
     assert flv_parse.audio(body) is None
 

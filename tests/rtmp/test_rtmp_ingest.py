@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.media.frame import Frame
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Codec, Kind
 from gateway.rtmp import chunk, flv
 from gateway.rtmp.ingest import HELD_BYTES, Ingest
-from gateway.rtmp.publish_clock import PublishTimeline
 
 BOTH = frozenset(Kind)
 
@@ -18,8 +18,8 @@ BOTH = frozenset(Kind)
 class Encoder:
     """Turns frames into the messages of a publisher and feeds them to an `Ingest`, a moment of real time for each."""
 
-    def __init__(self, timeline: PublishTimeline | None = None, start: float = 100.0) -> None:
-        self.ingest = Ingest(timeline or PublishTimeline())
+    def __init__(self, timeline: Timeline | None = None, start: float = 100.0) -> None:
+        self.ingest = Ingest(timeline or Timeline())
         self.now = start
         self.out: list[Frame] = []
 
@@ -128,7 +128,7 @@ def test_a_picture_that_comes_late_starts_with_a_keyframe(encoder, media):
 
 
 def test_the_first_keyframe_after_a_reconnect_is_marked_and_time_goes_on(media):
-    timeline = PublishTimeline()
+    timeline = Timeline()
     first = Encoder(timeline)
     for encoder in (first, Encoder(timeline, 110.0)):
         encoder.header(media().video[0])
@@ -148,6 +148,42 @@ def test_aggregates_and_foreign_messages(encoder, media):
     assert encoder.ingest.expected == BOTH
     assert encoder.say(chunk.AGGREGATE, 0, b"\x12" + bytes(10)) == []
     assert encoder.say(chunk.VIDEO, 0, b"") == []
+
+
+def test_sound_that_is_not_wanted_is_left_out_and_not_waited_for(media):
+    encoder = Encoder()
+    encoder.ingest = Ingest(Timeline(), audio=False)
+    encoder.header(media().audio[0])
+    encoder.header(media().video[0])
+    encoder.send(media().frames[:5])
+    assert encoder.ingest.expected == {Kind.VIDEO}
+    assert encoder.kinds() == {Kind.VIDEO}
+    encoder.say(chunk.AUDIO, 0, b"\xbf")
+    assert encoder.ingest.note == ""
+
+
+def test_aac_that_nobody_can_decode_is_named_until_its_configuration_comes(encoder, media):
+    encoder.header(media().video[0])
+    encoder.send(media().frames)
+    assert encoder.ingest.note == "AAC sound without its configuration cannot be served"
+    assert encoder.kinds() == {Kind.VIDEO}
+    encoder.header(media().audio[0])
+    encoder.send(media().frames, 2000)
+    assert encoder.ingest.note == ""
+    assert encoder.kinds() == BOTH
+
+
+def test_sound_seconds_ahead_of_its_picture_keeps_its_place(encoder, media):
+    # a relay that sends the sound of its buffer first
+    encoder.header(media().video[0])
+    encoder.header(media().audio[0])
+    encoder.send(media().audio, realtime=False)
+    encoder.send(media().video, realtime=False)
+    pictures = [frame.seconds for frame in encoder.out if frame.kind is Kind.VIDEO]
+    assert pictures[-1] - pictures[0] == pytest.approx(media().video[-1].seconds, abs=0.01)
+    for kind in BOTH:
+        times = [frame.dts for frame in encoder.out if frame.kind is kind]
+        assert times == sorted(set(times))
 
 
 def test_what_cannot_be_served_is_said(encoder):

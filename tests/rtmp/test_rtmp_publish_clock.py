@@ -5,7 +5,8 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rtmp.publish_clock import PublishClock, PublishTimeline
+from gateway.media.timestamps import Timeline
+from gateway.rtmp.publish_clock import PublishClock
 
 START = 90_000
 AAC = 1920
@@ -14,7 +15,7 @@ U32 = st.integers(0, 0xFFFFFFFF)
 
 
 def opened(at: float = 0.0) -> PublishClock:
-    return PublishTimeline().open(at)
+    return PublishClock(Timeline(), at)
 
 
 def pictures(clock: PublishClock, times: list[int], arrival: float = 0.0, composition: int = 0) -> list:
@@ -111,25 +112,25 @@ def test_sound_whose_clock_stood_still_joins_the_picture_again():
 
 
 def test_a_publisher_that_comes_back_goes_on_after_the_time_it_was_away():
-    timeline = PublishTimeline()
-    last = pictures(timeline.open(0.0), [5000, 5040])[-1]
-    clock = timeline.open(10.0)
+    timeline = Timeline()
+    last = pictures(PublishClock(timeline, 0.0), [5000, 5040])[-1]
+    clock = PublishClock(timeline, 10.0)
     assert clock.resumed
     again = clock.video(0, 0, 10.0)
     assert 9 * 90_000 < again.dts - last.dts < 11 * 90_000
-    early = timeline.open(10.0)
+    early = PublishClock(timeline, 10.0)
     early.video(1000, 0, 10.0)
     assert early.audio(0, AAC, 10.0) is None
 
 
 @given(st.lists(st.tuples(st.booleans(), U32, st.integers(-(2**23), 2**23 - 1), st.floats(0, 30)), max_size=60), U32)
 def test_whatever_comes_time_goes_on_within_each_track(messages, start):
-    timeline = PublishTimeline()
-    clock, arrival = timeline.open(0.0), 0.0
+    timeline = Timeline()
+    clock, arrival = PublishClock(timeline, 0.0), 0.0
     last = {True: 0, False: 0}
     for n, (is_video, timestamp, composition, waited) in enumerate(messages):
         if n == 30:
-            clock = timeline.open(arrival)
+            clock = PublishClock(timeline, arrival)
         arrival += waited
         timestamp = timestamp if n % 3 else start
         stamp = clock.video(timestamp, composition, arrival) if is_video else clock.audio(timestamp, AAC, arrival)

@@ -15,7 +15,7 @@ import uvloop
 from gateway.config.model import Secret
 from gateway.media.state import State
 from gateway.media.track import Codec
-from gateway.rtmp.server import RtmpServer
+from gateway.rtmp.server import Action, Credentials, RtmpServer
 from gateway.sources.publish import PublishSource
 
 pytestmark = pytest.mark.e2e
@@ -84,7 +84,10 @@ class Studio:
         for name, source in self.sources.items():
             source.start()
             source.stream.subscribe(self.watchers[name])
-        self.server = RtmpServer(self._stream, lambda _who: True, publish=self.sources.get)
+        self.server = RtmpServer(self._stream, self._may, publish=self.sources.get)
+
+    def _may(self, who: Credentials) -> bool:
+        return who.action is Action.PLAY or self.sources[who.stream].admits(who.params)
 
     def _stream(self, name: str):
         return self.sources[name].stream if name in self.sources else None
@@ -161,15 +164,26 @@ def test_ffmpeg_publishes_and_ffmpeg_plays_it_back():
     uvloop.run(scene())
 
 
-def test_sound_alone_gstreamer_and_enhanced_h265():
+def test_sound_alone_gstreamer_enhanced_h265_g711_and_mp3():
     async def scene() -> None:
-        async with studio("sound", "gst", "hevc") as s:
+        async with studio("sound", "gst", "hevc", "g711", "mp3") as s:
+            picture = f"{PICTURE} {TONE} {H264}"
+            others = [
+                asyncio.create_task(s.publish("g711", f"{picture} -c:a pcm_mulaw -ar 8000 -ac 1", 4)),
+                asyncio.create_task(s.publish("mp3", f"{picture} -c:a libmp3lame -ar 44100", 4)),
+            ]
             publishers = [
                 asyncio.create_task(s.publish("sound", f"{TONE} -c:a aac", 4)),
                 asyncio.create_task(output_of("/usr/bin/python3", "-c", GSTREAMER, s.url("gst"))),
                 asyncio.create_task(output_of(sys.executable, "-c", ENHANCED, s.url("hevc"), "4")),
             ]
             said = await asyncio.gather(*publishers)
+            for name, out in zip(("g711", "mp3"), await asyncio.gather(*others), strict=True):
+                assert "Server error" not in out
+                assert codecs(s.watchers[name]) == [Codec.H264, Codec.AAC]
+                heard = sum(frame.config.codec is Codec.AAC for frame in s.watchers[name].frames)
+                assert heard in range(57, 64)  # of 62.5 in 4 s
+                assert "transcoded to AAC" in s.sources[name].audio_note
             assert "Server error" not in said[0]
             assert "GST_MESSAGE_EOS" in said[1], said[1]
             assert "Traceback" not in said[2], said[2]

@@ -11,12 +11,12 @@ import uvloop
 from gateway.config.model import Secret
 from gateway.media.frame import Frame
 from gateway.media.state import State
+from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
 from gateway.rtmp import chunk, flv
 from gateway.rtmp.chunk import encode_message
-from gateway.rtmp.publish_clock import PublishTimeline
 from gateway.rtmp.publisher import Publisher
-from gateway.rtmp.server import RtmpServer, ServerLimits
+from gateway.rtmp.server import Action, Credentials, RtmpServer, ServerLimits
 from gateway.sources.publish import PublishSource
 
 QUICK = ServerLimits(tick_s=0.01, wrong_key_s=0.02)
@@ -90,8 +90,12 @@ class Studio:
         self.source.start()
         options.setdefault("publish", {"phone": self.source}.get)
         options.setdefault("limits", QUICK)
-        self.server = RtmpServer(lambda _name: None, lambda _who: True, monotonic=lambda: self.now, **options)
+        self.server = RtmpServer(lambda _name: None, self._may, monotonic=lambda: self.now, **options)
         self.visitors: list[NetPublisher] = []
+
+    def _may(self, who: Credentials) -> bool:
+        assert who.action is Action.PUBLISH
+        return self.source.admits(who.params)
 
     async def visitor(self) -> NetPublisher:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.server.port)
@@ -299,6 +303,71 @@ def test_publishing_again_on_the_same_connection(run, studio, media):
     run(scene())
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_media_waits_for_a_verdict_that_takes_time(run, player, media, allowed):
+    async def scene() -> None:
+        source = PublishSource("phone", Secret(KEY))
+        source.start()
+        asked, verdict = asyncio.Event(), asyncio.Event()
+
+        async def judge(_who: Credentials) -> bool:
+            asked.set()
+            await verdict.wait()
+            return allowed
+
+        server = RtmpServer(lambda _name: None, judge, publish={"phone": source}.get, limits=QUICK)
+        await server.start("127.0.0.1", 0)
+        visitor = NetPublisher(player(), *await asyncio.open_connection("127.0.0.1", server.port))
+        watcher = Watcher()
+        source.stream.subscribe(watcher)
+        visitor.writer.write(visitor.wire.hello())
+        await visitor.until(lambda: visitor.wire.handshake.done)
+        call = visitor.wire.command("publish", 0.0, None, "phone?user=admin&pass=x", "live", stream_id=1)
+        visitor.writer.write(visitor.wire.connect() + call + messages(list(media().frames)))
+        await asked.wait()
+        verdict.set()
+        if allowed:
+            await eventually(lambda: len(watcher.frames) >= len(media().frames) - 2)
+        else:
+            assert "wrong key" in await visitor.ended()
+            assert not watcher.frames
+        visitor.writer.close()
+        await server.stop()
+
+    run(scene())
+
+
+def test_who_leaves_in_the_same_breath_as_it_asks_is_still_read(run, studio):
+    async def scene() -> None:
+        async with studio() as s:
+            visitor = await s.visitor()
+            visitor.writer.write(visitor.wire.hello())
+            await visitor.until(lambda: visitor.wire.handshake.done)
+            call = visitor.wire.command
+            visitor.writer.write(
+                visitor.wire.connect()
+                + call("publish", 0.0, None, "phone?key=wrong", "live", stream_id=1)
+                + call("deleteStream", 0.0, None, 1.0)
+            )
+            visitor.writer.write(call("publish", 0.0, None, "phone?key=correct+horse%2Bbattery", "live", stream_id=1))
+            await visitor.until(visitor.wire.codes)
+            assert visitor.wire.codes() == ["NetStream.Publish.Start"]
+
+    run(scene())
+
+
+def test_a_stopping_server_asks_those_who_understand_to_come_back(run, studio, media):
+    async def scene() -> None:
+        async with studio() as s:
+            visitors = [await s.visitor() for _ in range(2)]
+            await visitors[0].publish("phone?key=correct+horse%2Bbattery", capsEx=1.0)
+            await s.server.stop()
+            await visitors[0].until(lambda: False)
+            assert visitors[0].wire.codes() == ["NetStream.Publish.Start", "NetConnection.Connect.ReconnectRequest"]
+
+    run(scene())
+
+
 def test_a_camera_taken_away_tells_its_publisher(run, studio, media):
     async def scene() -> None:
         async with studio() as s:
@@ -317,11 +386,9 @@ class Point:
     id = "phone"
 
     def __init__(self) -> None:
-        self.timeline = PublishTimeline()
+        self.timeline = Timeline()
+        self.audio = True
         self.said: list = []
-
-    def admits(self, params) -> bool:
-        return True
 
     def open(self, publisher, now) -> str:
         return ""

@@ -23,7 +23,7 @@ from gateway.rtmp.chunk import ChunkReader, encode_message
 from gateway.rtmp.handshake import ServerHandshake
 from gateway.rtmp.push import DEMAND_KIND, PushLimits, PushState, PushStatus, PushTask
 from gateway.rtmp.pushes import Pushes
-from gateway.rtmp.server import RtmpServer
+from gateway.rtmp.server import Action, Credentials, RtmpServer
 from gateway.rtmp.viewer import ViewerLimits
 from gateway.sources.backoff import Backoff
 from gateway.sources.publish import PublishSource
@@ -97,7 +97,11 @@ async def gateway() -> AsyncIterator[tuple[RtmpServer, PublishSource, Watcher]]:
     """Our own server, with a camera that is published to it."""
     source = PublishSource("far", Secret(KEY))
     source.start()
-    server = RtmpServer({"far": source.stream}.get, lambda asked: True, publish={"far": source}.get)
+
+    def may(asked: Credentials) -> bool:
+        return asked.action is Action.PLAY or source.admits(asked.params)
+
+    server = RtmpServer({"far": source.stream}.get, may, publish={"far": source}.get)
     await server.start("127.0.0.1", 0)
     watcher = Watcher()
     source.stream.subscribe(watcher)

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.config.model import UnannouncedPicture
 from gateway.media.frame import Frame
 from gateway.media.stream import Stream
 from gateway.media.track import Codec, TrackConfig
 from gateway.rtmp import amf0, chunk, relay
+from gateway.rtmp.capabilities import Capabilities
 from gateway.rtmp.chunk import ChunkReader, Message, encode_message
-from gateway.rtmp.relay import Enhanced, Relay
+from gateway.rtmp.relay import Relay
 from gateway.rtmp.relays import Relays
 from gateway.rtmp.viewer import Viewer
 
@@ -62,20 +64,20 @@ class Timers:
 class Bench:
     """A stream, its relay, and players."""
 
-    def __init__(self, camera, media, *, enhanced=Enhanced.SEND, start_s=0.0) -> None:
+    def __init__(self, camera, media, *, policy=UnannouncedPicture.SEND, start_s=0.0) -> None:
         self.now = 100.0
         self.timers = Timers()
         self.stream = Stream("front-door", monotonic=lambda: self.now)
         self.camera = camera(self.stream, media, start_s)
-        self.enhanced = enhanced
+        self.policy = policy
         self.relay = self.new_relay()
 
     def new_relay(self) -> Relay:
-        return Relay(self.stream, self.enhanced, monotonic=lambda: self.now, call_later=self.timers)
+        return Relay(self.stream, self.policy, monotonic=lambda: self.now, call_later=self.timers)
 
     def join(self, *fourccs: str) -> Wire:
         wire = Wire()
-        viewer = Viewer(wire, frozenset(fourccs), self.now)
+        viewer = Viewer(wire, Capabilities(fourccs=frozenset(fourccs)), self.now)
         assert self.relay.refusal(viewer) == ""
         self.relay.join(viewer)
         return wire
@@ -195,6 +197,15 @@ def test_in_a_crowd_a_picture_goes_at_once_if_something_has_waited_for_it(bench,
     assert b.timers.due == []
 
 
+def test_in_a_crowd_a_picture_does_not_wait_for_one_that_comes_much_later(bench, media, monkeypatch):
+    monkeypatch.setattr(relay, "MERGE_FROM_VIEWERS", 1)
+    b = bench(media(Codec.H264, None, fps=10, gop=10))
+    b.camera.push(0.1)
+    wire = b.join()
+    b.camera.push(0.4)
+    assert [message.timestamp for message in wire.messages(chunk.VIDEO)[1:]] == [0, 100, 200, 300]
+
+
 def test_audio_only_stream_starts_with_its_header(bench, media):
     b = bench(media(None, Codec.AAC))
     b.camera.push(0.5)
@@ -277,15 +288,15 @@ def test_frames_that_share_a_rounded_millisecond_still_grow(bench, media):
 
 
 def test_h265_is_refused_by_policy_only_to_players_that_do_not_announce_it(bench, media):
-    b = bench(media(Codec.H265, Codec.AAC), enhanced=Enhanced.REFUSE)
+    b = bench(media(Codec.H265, Codec.AAC), policy=UnannouncedPicture.REFUSE)
     b.camera.push(0.5)
-    refusal = b.relay.refusal(Viewer(Wire(), frozenset(), 0.0))
-    assert "h265" in refusal and "Enhanced RTMP" in refusal
+    refusal = b.relay.refusal(Viewer(Wire(), Capabilities(), 0.0))
+    assert "H.265" in refusal and "Enhanced RTMP" in refusal
     assert b.join("hvc1").messages(chunk.VIDEO)
 
 
 def test_opus_is_left_out_by_policy_where_the_picture_still_plays(bench, media):
-    b = bench(media(Codec.H264, Codec.OPUS), enhanced=Enhanced.REFUSE)
+    b = bench(media(Codec.H264, Codec.OPUS), policy=UnannouncedPicture.REFUSE)
     b.camera.push(0.5)
     plain, capable = b.join(), b.join("Opus")
     b.camera.push(0.6)
@@ -295,12 +306,12 @@ def test_opus_is_left_out_by_policy_where_the_picture_still_plays(bench, media):
 
 
 def test_a_player_that_cannot_take_the_new_codec_is_told_so(bench, camera, media):
-    b = bench(media(Codec.H264, None), enhanced=Enhanced.REFUSE)
+    b = bench(media(Codec.H264, None), policy=UnannouncedPicture.REFUSE)
     b.camera.push(0.1)
-    viewer = Viewer(Wire(), frozenset(), b.now)
+    viewer = Viewer(Wire(), Capabilities(), b.now)
     b.relay.join(viewer)
     camera(b.stream, media(Codec.H265, None), 10.0).push(0.2)
-    assert "h265" in viewer.failure
+    assert "H.265" in viewer.failure
     assert not viewer.too_slow
     assert b.relay.viewers == 0
 
@@ -361,8 +372,8 @@ def test_relays_exist_while_there_are_players(camera, media):
     async def run() -> None:
         stream = Stream("x")
         camera(stream, media()).push(0.2)
-        relays = Relays(lambda _: Enhanced.SEND, lambda: 0.0)
-        first, second = Viewer(Wire(), frozenset(), 0.0), Viewer(Wire(), frozenset(), 0.0)
+        relays = Relays(lambda _: UnannouncedPicture.SEND, lambda: 0.0)
+        first, second = Viewer(Wire(), Capabilities(), 0.0), Viewer(Wire(), Capabilities(), 0.0)
         found, refusal = relays.join(stream, first)
         assert found is not None and refusal == ""
         found.join(first)
@@ -381,8 +392,8 @@ def test_a_refused_player_leaves_no_relay_behind(camera, media):
     async def run() -> None:
         stream = Stream("x")
         camera(stream, media(Codec.H265, None)).push(0.2)
-        relays = Relays(lambda _: Enhanced.REFUSE, lambda: 0.0)
-        found, refusal = relays.join(stream, Viewer(Wire(), frozenset(), 0.0))
+        relays = Relays(lambda _: UnannouncedPicture.REFUSE, lambda: 0.0)
+        found, refusal = relays.join(stream, Viewer(Wire(), Capabilities(), 0.0))
         assert found is None and refusal
         assert len(relays) == 0
 

@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import uvloop
 
+from gateway.config.model import UnannouncedPicture
 from gateway.errors import ListenError
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
 from gateway.rtmp import chunk
-from gateway.rtmp.server import Credentials, Enhanced, RtmpServer, ServerLimits
+from gateway.rtmp.server import Action, Credentials, RtmpServer, ServerLimits
 from gateway.rtmp.viewer import ViewerLimits
 
 QUICK = ServerLimits(wait_live_s=0.05, tick_s=0.01)
@@ -253,7 +254,7 @@ def test_credentials_hold_address_parameters_and_stream(run, house, camera, medi
             camera(h.stream(), media()).push(0.2)
             visitor = await h.play("front-door?token=t%2F1")
             await visitor.until(lambda: visitor.pictures)
-            assert h.asked == [Credentials("127.0.0.1", {"token": "t/1"}, "front-door")]
+            assert h.asked == [Credentials("127.0.0.1", {"token": "t/1"}, "front-door", Action.PLAY)]
             assert "t/1" not in repr(h.asked)
 
     run(scene())
@@ -285,13 +286,63 @@ def test_publishing_is_refused_with_the_code_encoders_understand(run, house):
 
 def test_h265_is_refused_where_the_policy_says_so(run, house, camera, media):
     async def scene() -> None:
-        async with house(enhanced=lambda stream_id: Enhanced.REFUSE) as h:
+        async with house(policy=lambda stream_id: UnannouncedPicture.REFUSE) as h:
             camera(h.stream(), media(Codec.H265, None)).push(0.2)
             plain = await h.play()
             assert await plain.ended() == ["NetStream.Play.StreamNotFound"]
             capable = await h.play(fourccs=["hvc1"])
             await capable.until(lambda: capable.pictures)
             assert capable.pictures[0].payload[:5] == b"\x93hvc1"
+
+    run(scene())
+
+
+def test_the_h264_sub_stream_is_served_instead_where_the_policy_says_so(run, house, camera, media, caplog):
+    async def scene() -> None:
+        async with house(policy=lambda stream_id: UnannouncedPicture.SUB) as h:
+            main, sub = h.stream(), h.stream("front-door.sub")
+            camera(main, media(Codec.H265, None)).push(0.2)
+            camera(sub, media(Codec.H264, None)).push(0.2)
+            plain = await h.play()
+            await plain.until(lambda: plain.pictures)
+            assert plain.pictures[0].payload[0] == 0x17
+            assert (main.demand.count("rtmp"), sub.demand.count("rtmp")) == (0, 1)
+            capable = await h.play(fourccs=["hvc1"])
+            await capable.until(lambda: capable.pictures)
+            assert capable.pictures[0].payload[:5] == b"\x93hvc1"
+            plain.leave()
+            await eventually(lambda: not sub.demand.active)
+
+    with caplog.at_level(logging.INFO):
+        run(scene())
+    assert "gets front-door.sub instead of front-door" in caplog.text
+
+
+@pytest.mark.parametrize("sub", [None, Codec.H265, "away"])
+def test_without_an_h264_sub_stream_the_main_stream_is_sent(run, house, camera, media, sub):
+    async def scene() -> None:
+        async with house(policy=lambda stream_id: UnannouncedPicture.SUB) as h:
+            camera(h.stream(), media(Codec.H265, None)).push(0.2)
+            if sub is not None:
+                stream = h.stream("front-door.sub")
+                if sub != "away":
+                    camera(stream, media(sub, None)).push(0.2)
+            visitor = await h.play()
+            await visitor.until(lambda: visitor.pictures)
+            assert visitor.pictures[0].payload[:5] == b"\x93hvc1"
+            assert sub is None or not stream.demand.active
+
+    run(scene())
+
+
+def test_opus_is_left_out_beside_a_picture_and_the_player_is_told(run, house, camera, media):
+    async def scene() -> None:
+        async with house() as h:
+            camera(h.stream(), media(Codec.H264, Codec.OPUS)).push(0.2)
+            visitor = await h.play()
+            await visitor.until(lambda: visitor.pictures)
+            assert "the sound is left out: it is Opus" in visitor.reason()
+            assert not visitor.wire.media(chunk.AUDIO)
 
     run(scene())
 

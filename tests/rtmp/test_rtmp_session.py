@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.rtmp import amf0, chunk
 from gateway.rtmp.address import Address
 from gateway.rtmp.amf0 import UNDEFINED
+from gateway.rtmp.capabilities import Capabilities
 from gateway.rtmp.chunk import ChunkReader, encode_message
 from gateway.rtmp.errors import AmfError, ChunkError, HandshakeError, SessionError
 from gateway.rtmp.session import CloseStream, Connect, Failed, Media, Pause, Play, Publish, Receive, ServerSession
@@ -53,7 +54,7 @@ def talk(player) -> Talk:
 
 def test_connect_is_answered_in_the_order_of_nginx_and_srs(player):
     talk = Talk(player)
-    assert talk.say(talk.player.connect(flashVer="OBS\n")) == [Connect("live", frozenset(), "OBS")]
+    assert talk.say(talk.player.connect(flashVer="OBS\n")) == [Connect("live", Capabilities(), "OBS")]
     kinds = [(message.type_id, message.payload) for message in talk.player.messages[:2]]
     assert kinds == [(5, (2_500_000).to_bytes(4, "big")), (6, (2_500_000).to_bytes(4, "big") + b"\x02")]
     # SetChunkSize acts in the reader and is not passed on; that it came is seen from what it lets through.
@@ -75,11 +76,25 @@ def test_enhanced_rtmp_is_answered_to_those_who_speak_of_it_only(player):
     plain.say(plain.player.connect())
     assert "videoFourCcInfoMap" not in plain.player.replies("_result")[0][2]
     listed.say(listed.player.connect(fourCcList=["hvc1", "av01", 5.0]))
-    assert listed.session.fourccs == {"hvc1", "av01"}
-    assert listed.player.replies("_result")[0][2]["videoFourCcInfoMap"] == {"hvc1": 4.0, "av01": 4.0}
+    assert listed.session.capabilities == Capabilities(True, frozenset({"hvc1", "av01"}))
+    told = listed.player.replies("_result")[0][2]
+    assert told["fourCcList"] == ["avc1", "hvc1", "av01", "mp4a", "Opus", ".mp3"]
+    assert told["videoFourCcInfoMap"] == {"avc1": 4.0, "hvc1": 4.0, "av01": 4.0}
+    assert told["audioFourCcInfoMap"] == {"mp4a": 4.0, "Opus": 4.0, ".mp3": 1.0}
+    assert told["capsEx"] == 5.0
     flags = {"hvc1": 1.0, "av01": 2.0, "vp09": float("inf"), "vp08": "1"}
     mapped.say(mapped.player.connect(videoFourCcInfoMap=flags, audioFourCcInfoMap={"*": 4.0}, capsEx=1.0))
-    assert mapped.session.fourccs == {"hvc1", "*"}
+    assert mapped.session.capabilities == Capabilities(True, frozenset({"hvc1", "*"}), reconnects=True)
+
+
+def test_a_reconnect_is_asked_only_of_who_understands_it_and_of_the_connection_not_the_stream(player):
+    plain, capable = Talk(player), Talk(player)
+    plain.say(plain.player.connect(capsEx=4.0))
+    assert plain.session.reconnect_request("bye") == b""
+    capable.say(capable.player.connect(capsEx=1.0))
+    capable.player.feed(capable.session.reconnect_request("bye"))
+    assert capable.player.codes() == ["NetConnection.Connect.ReconnectRequest"]
+    assert capable.player.messages[-1].stream_id == 0
 
 
 def test_create_stream_answers_exactly_null_and_the_number_one(talk):

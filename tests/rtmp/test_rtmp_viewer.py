@@ -4,10 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config.model import UnannouncedPicture
 from gateway.media.track import Codec, TrackConfig
 from gateway.rtmp.batch import Batch, Headers, Want
+from gateway.rtmp.capabilities import Capabilities
 from gateway.rtmp.lane import Lane
 from gateway.rtmp.viewer import BURST_BYTES, Viewer, ViewerLimits
+
+SEND, SUB, REFUSE = UnannouncedPicture
 
 H264 = TrackConfig(Codec.H264, 90_000, b"", "")
 H265 = TrackConfig(Codec.H265, 90_000, b"", "")
@@ -53,7 +57,7 @@ def pipe() -> Pipe:
 
 @pytest.fixture
 def viewer(pipe) -> Viewer:
-    pipe.viewer = Viewer(pipe, frozenset(), 0.0, limits=LIMITS)
+    pipe.viewer = Viewer(pipe, Capabilities(), 0.0, limits=LIMITS)
     return pipe.viewer
 
 
@@ -74,7 +78,7 @@ def test_the_pictures_at_the_start_go_out_in_few_writes_and_are_shared_once_the_
     viewer.start(None, cached, 0.0)
     assert [len(data) for data in pipe.sent] == [BURST_BYTES, BURST_BYTES, BURST_BYTES // 2]
     full = Pipe()
-    full.viewer = Viewer(full, frozenset(), 0.0)
+    full.viewer = Viewer(full, Capabilities(), 0.0)
     full.stuck = True
     full.viewer.start(None, cached, 0.0)
     assert [len(data) for data in full.sent] == [BURST_BYTES]
@@ -244,31 +248,36 @@ def test_audio_and_video_can_be_switched_off_and_on(viewer, pipe):
 
 
 @pytest.mark.parametrize(
-    ("tracks", "fourccs", "send", "refused", "want"),
+    ("tracks", "fourccs", "policy", "refused", "want"),
     [
-        ((H264, AAC), [], False, False, Want.ALL),
-        ((H265, AAC), [], True, False, Want.ALL),
-        ((H265, AAC), [], False, True, None),
-        ((H265, AAC), ["hvc1"], False, False, Want.ALL),
-        ((H265, AAC), ["*"], False, False, Want.ALL),
-        ((H265, AAC), ["av01"], False, True, None),
-        ((H264, OPUS), [], False, False, Want.VIDEO),
-        ((H264, OPUS), ["Opus"], False, False, Want.ALL),
-        ((OPUS,), [], False, True, None),
-        ((H264, PCMA), ["*"], True, False, Want.VIDEO),
-        ((H264,), [], False, False, Want.ALL),
+        ((H264, AAC), [], REFUSE, False, Want.ALL),
+        ((H265, AAC), [], SEND, False, Want.ALL),
+        ((H265, AAC), [], SUB, False, Want.ALL),
+        ((H265, AAC), [], REFUSE, True, None),
+        ((H265, AAC), ["hvc1"], REFUSE, False, Want.ALL),
+        ((H265, AAC), ["*"], REFUSE, False, Want.ALL),
+        ((H265, AAC), ["av01"], REFUSE, True, None),
+        ((H265, OPUS), ["hvc1"], SEND, False, Want.VIDEO),
+        ((H264, OPUS), [], REFUSE, False, Want.VIDEO),
+        ((H264, OPUS), [], SEND, False, Want.VIDEO),
+        ((H264, OPUS), ["Opus"], REFUSE, False, Want.ALL),
+        ((OPUS,), [], REFUSE, True, None),
+        ((OPUS,), [], SEND, False, Want.ALL),
+        ((H264, PCMA), ["*"], SEND, False, Want.VIDEO),
+        ((H264,), [], REFUSE, False, Want.ALL),
     ],
 )
-def test_codecs_against_what_the_player_announces(pipe, tracks, fourccs, send, refused, want):
-    viewer = Viewer(pipe, frozenset(fourccs), 0.0)
-    assert bool(viewer.fit(tracks, send_unannounced=send)) is refused
+def test_codecs_against_what_the_player_announces(pipe, tracks, fourccs, policy, refused, want):
+    viewer = Viewer(pipe, Capabilities(fourccs=frozenset(fourccs)), 0.0)
+    assert bool(viewer.fit(tracks, policy)) is refused
     if want is not None:
         assert viewer.want is want
 
 
 def test_headers_of_tracks_that_do_not_fit_are_not_sent(pipe):
-    viewer = Viewer(pipe, frozenset(), 0.0)
-    viewer.fit((H264, OPUS), send_unannounced=False)
+    viewer = Viewer(pipe, Capabilities(), 0.0)
+    viewer.fit((H264, OPUS), REFUSE)
+    assert viewer.note == "the sound is left out: it is Opus, and this player announces none"
     viewer.start(HEADERS, [Batch(b"aaK", 2, True)], 0.0)
     assert pipe.sent == [b"<V>", b"K"]
 
@@ -320,7 +329,7 @@ def test_a_transport_that_fills_up_while_the_lane_is_sent_gets_nothing_twice(vie
 def test_in_the_lane_or_not_a_player_gets_the_same(steps):
     def play(lane: Lane | None) -> tuple[bytes, int]:
         pipe = Pipe()
-        pipe.viewer = viewer = Viewer(pipe, frozenset(), 0.0, limits=LIMITS)
+        pipe.viewer = viewer = Viewer(pipe, Capabilities(), 0.0, limits=LIMITS)
         if lane is not None:
             viewer.enter(lane)
         viewer.start(HEADERS, [], 0.0)
@@ -347,7 +356,7 @@ def test_in_the_lane_or_not_a_player_gets_the_same(steps):
 @given(st.lists(st.tuples(st.sampled_from("kihbu"), st.integers(1, 60), st.floats(0, 2)), max_size=60))
 def test_memory_is_bounded_and_what_is_sent_always_decodes(steps):
     pipe = Pipe()
-    viewer = Viewer(pipe, frozenset(), 0.0, limits=LIMITS)
+    viewer = Viewer(pipe, Capabilities(), 0.0, limits=LIMITS)
     viewer.start(Headers(b"H0", b"", b""), [], 0.0)
     now, newest = 0.0, 0
     for number, (kind, size, pause) in enumerate(steps, 1):

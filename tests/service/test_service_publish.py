@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shlex
 from dataclasses import replace
 
@@ -52,6 +53,20 @@ def test_publisher_is_a_camera_like_any_other(config, serving):
     asyncio.run(main())
 
 
+def test_publisher_of_a_gateway_that_stops_is_not_told_that_its_camera_is_gone(config, serving, caplog):
+    caplog.set_level(logging.INFO)
+
+    async def main():
+        async with serving(replace(config, cameras=(phone(),))) as service:
+            process, said = await encoder(service)
+            await becomes(service, State.LIVE)
+        await process.wait()
+        assert b"removed" not in await said
+
+    asyncio.run(main())
+    assert "frames: the gateway stops" in caplog.text
+
+
 def test_changed_key_ends_the_publisher_that_has_the_old_one(config, serving):
     async def main():
         async with serving(replace(config, cameras=(phone(),))) as service:
@@ -72,7 +87,7 @@ def test_switched_off_camera_takes_no_publisher(config, serving):
         async with serving(replace(config, cameras=(phone(enabled=False),))) as service:
             process, said = await encoder(service)
             assert await process.wait() != 0
-            assert b"wrong key" in await said
+            assert b"phone takes no publisher: switched off in the configuration" in await said
             assert service.camera("phone").status.code == "disabled"
 
     asyncio.run(main())

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.model import Secret
+from gateway.config.model import SecondPublisher, Secret
 from gateway.media.frame import Frame
-from gateway.media.state import State
+from gateway.media.state import State, Status
 from gateway.media.track import Codec, Kind, TrackConfig
 from gateway.rtmp.publisher import Publisher
 from gateway.sources.publish import PublishSource
@@ -33,9 +33,9 @@ def source(clock) -> PublishSource:
     return source
 
 
-def publisher(source, clock) -> Publisher:
+def publisher(source, clock, client="10.0.0.7") -> Publisher:
     """A publisher whose connection closes as soon as it is dismissed."""
-    one = Publisher("10.0.0.7", source, clock(), lambda reason: one.end(reason, clock()))
+    one = Publisher(client, source, clock(), lambda reason: one.end(reason, clock()))
     return one
 
 
@@ -107,21 +107,36 @@ def test_a_key_with_a_plus_sign_survives_the_query_string():
     assert source.admits({"key": "a b/c="})
 
 
-def test_nobody_is_admitted_while_it_is_not_started_or_stopped(clock):
-    source = PublishSource("phone", Secret("sesame"))
-    assert not source.admits({"key": "sesame"})
+def test_it_takes_nobody_while_it_is_not_started_or_stopped_and_says_why(clock):
+    source = PublishSource("phone", Secret("sesame"), monotonic=clock)
+    source.stream.set_status(Status(State.DISABLED, 0.0, "switched off in the configuration", "disabled"))
+    refused = "phone takes no publisher: switched off in the configuration"
+    assert source.open(publisher(source, clock), clock()) == refused
     source.start()
-    assert source.admits({"key": "sesame"})
+    assert source.open(publisher(source, clock), clock()) == ""
     assert source.stop() == []
-    assert not source.admits({"key": "sesame"})
+    assert "the camera was removed" in source.open(publisher(source, clock), clock())
+
+
+def test_a_second_publisher_replaces_the_first_where_the_camera_says_so(clock):
+    source = PublishSource("phone", Secret("sesame"), second=SecondPublisher.REPLACE, monotonic=clock, wall=clock)
+    source.start()
+    first = go_live(source, clock)
+    second = publisher(source, clock)
+    assert source.open(second, clock()) == ""
+    source.push(first, [picture(9000)])
+    assert source.stream.status.state is State.CONNECTING
+    source.begin(second, ONLY_VIDEO, "")
+    source.push(second, [picture(10_000)])
+    assert source.stream.status.state is State.LIVE
 
 
 def test_a_silent_publisher_makes_room_and_can_do_no_more(source, clock):
     first = go_live(source, clock)
-    second = publisher(source, clock)
+    second = publisher(source, clock, "10.0.0.8")
     assert source.open(second, clock()) == "somebody is already publishing phone"
     clock.now += 5.1
-    second = publisher(source, clock)
+    second = publisher(source, clock, "10.0.0.8")
     assert source.open(second, clock()) == ""
     assert source.stream.status.state is State.CONNECTING
     source.begin(first, ONLY_AUDIO, "old")
@@ -132,6 +147,14 @@ def test_a_silent_publisher_makes_room_and_can_do_no_more(source, clock):
     source.begin(second, ONLY_VIDEO, "")
     source.push(second, [picture(10_000)])
     assert source.stream.status.state is State.LIVE
+
+
+def test_a_phone_whose_connection_was_cut_is_let_in_again_soon(source, clock):
+    go_live(source, clock)
+    assert source.open(publisher(source, clock), clock()) == "somebody is already publishing phone"
+    clock.now += 1.6
+    assert source.open(publisher(source, clock, "10.0.0.8"), clock()) == "somebody is already publishing phone"
+    assert source.open(publisher(source, clock), clock()) == ""
 
 
 def test_stopping_lets_the_publisher_go(source, clock):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -65,6 +66,7 @@ class FakeGateway:
         self.asked_widths: list[int | None] = []
         self.failure: Exception | None = None
         self.ready = Readiness(True, ())
+        self.devices: dict[str, Any] = {}
 
     def cameras(self) -> tuple[CameraView, ...]:
         if self.failure is not None:
@@ -81,6 +83,9 @@ class FakeGateway:
     def discovered(self) -> tuple[DiscoveredView, ...]:
         xaddrs = ("http://u:p@10.0.0.9/onvif",)
         return (DiscoveredView("urn:uuid:1", "10.0.0.9", xaddrs, "Cam", "X1", 1.0, 2.0, "yard"),)
+
+    def device(self, camera_id: str) -> Any:
+        return self.devices.get(camera_id)
 
     def readiness(self) -> Readiness:
         return self.ready

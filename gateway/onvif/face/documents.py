@@ -37,9 +37,10 @@ def profile1(profile: MediaProfile, full: VideoFormat, tag: str) -> str:
     if profile.audio is not None:
         audio = audio_source_configuration(profile, "tt:AudioSourceConfiguration")
         encoders += audio_encoder1(profile, profile.audio, "tt:AudioEncoderConfiguration")
+    ptz = f"<tt:PTZConfiguration {profile.ptz}</tt:PTZConfiguration>" if profile.ptz else ""
     return (
         f'<trt:{tag} token="{profile.token}" fixed="true"><tt:Name>{escape(profile.name)}</tt:Name>'
-        f"{video_source_configuration(profile, full, 'tt:VideoSourceConfiguration')}{audio}{encoders}</trt:{tag}>"
+        f"{video_source_configuration(profile, full, 'tt:VideoSourceConfiguration')}{audio}{encoders}{ptz}</trt:{tag}>"
     )
 
 
@@ -54,6 +55,8 @@ def profile2(profile: MediaProfile, full: VideoFormat, wanted: frozenset[str]) -
         parts.append(video_encoder2(profile, "tr2:VideoEncoder"))
     if wanted & {"All", "AudioEncoder"} and profile.audio is not None:
         parts.append(audio_encoder2(profile, profile.audio, "tr2:AudioEncoder"))
+    if wanted & {"All", "PTZ"} and profile.ptz:
+        parts.append(f"<tr2:PTZ {profile.ptz}</tr2:PTZ>")
     configurations = f"<tr2:Configurations>{''.join(parts)}</tr2:Configurations>" if parts else ""
     return (
         f'<tr2:Profiles token="{profile.token}" fixed="true"><tr2:Name>{escape(profile.name)}</tr2:Name>'

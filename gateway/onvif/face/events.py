@@ -45,11 +45,12 @@ _PROPERTIES = (
     "</tev:MessageContentFilterDialect>"
     "<tev:MessageContentSchemaLocation>http://www.onvif.org/onvif/ver10/schema/onvif.xsd</tev:MessageContentSchemaLocation>"
 )
-_CAPABILITY = (
+PULL_POINT_CAPABILITY = (
     "<tt:WSSubscriptionPolicySupport>false</tt:WSSubscriptionPolicySupport><tt:WSPullPointSupport>true"
     "</tt:WSPullPointSupport><tt:WSPausableSubscriptionManagerInterfaceSupport>false"
     "</tt:WSPausableSubscriptionManagerInterfaceSupport>"
 )
+"""What GetCapabilities says of a device that has pull points and nothing more."""
 
 Signals = Mapping[str, bool]
 """Token of every video source, and whether its picture is lost."""
@@ -173,7 +174,7 @@ def events_services(
             "PullMessages": pull,
             "SetSynchronizationPoint": synchronise,
         },
-        capability=("Events", _CAPABILITY),
+        capability=("Events", PULL_POINT_CAPABILITY),
         pre_auth=frozenset({"GetServiceCapabilities"}),
         actions={
             "GetEventProperties": f"{port}/GetEventPropertiesResponse",

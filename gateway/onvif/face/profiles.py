@@ -46,6 +46,8 @@ class MediaProfile:
     """Token of the video source: profiles of one camera share it, and recorders count channels by it."""
     video: VideoFormat
     audio: AudioFormat | None = None
+    ptz: str = ""
+    """Attributes and content of its PTZ configuration; empty for a fixed camera."""
 
 
 Profiles = tuple[MediaProfile, ...]

@@ -208,6 +208,19 @@ test("on a busy machine pictures that waited too long are left out to the next k
   assert.deepEqual(newest().chunks.map(({ timestamp }) => timestamp), [0, 120000]);
 });
 
+test("a decoder with a queue is too slow when the queue is old, one that holds pictures back is not", async () => {
+  const made = await decoder();
+  await made.decode(picture(0, { key: true }));
+  newest().puts(0);
+  await made.decode(picture(1));
+  now += 700;
+  newest().decodeQueueSize = 3;
+  await made.decode(picture(2));
+  newest().decodeQueueSize = 9;
+  await made.decode(picture(3));
+  assert.deepEqual(newest().chunks.map(({ timestamp }) => timestamp), [0, 40000, 80000]);
+});
+
 test("the past of a long GOP may fill the queue", async () => {
   const made = await decoder();
   await made.decode(picture(0, { key: true, past: true }));

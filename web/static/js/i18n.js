@@ -83,7 +83,9 @@ export class I18n extends EventTarget {
   /** Translates a page in place. */
   apply(root) {
     root.documentElement.lang = HTML_LANGUAGE[this.#language];
-    for (const element of root.querySelectorAll("[data-i18n]")) element.textContent = this.t(element.dataset.i18n);
+    for (const element of root.querySelectorAll("[data-i18n]")) {
+      element.textContent = this.t(element.dataset.i18n, JSON.parse(element.dataset.i18nParams ?? "{}"));
+    }
     for (const element of root.querySelectorAll("[data-i18n-label]")) {
       element.setAttribute("aria-label", this.t(element.dataset.i18nLabel));
     }

@@ -57,7 +57,7 @@ export class MsePlayer extends VideoTransport {
     this.element.src = this.#objectUrl;
     this.element.addEventListener("error", () => this.#onMediaError());
     this.element.addEventListener("waiting", () => {
-      if (this.#placed) this.#pace.stalled(performance.now());
+      if (!this.element.seeking) this.#pace.stalled(performance.now());
     });
     const { stream, format, focused } = this.#plan;
     this.#subscription = this.#socket.subscribe(stream, format, focused, {
@@ -102,7 +102,9 @@ export class MsePlayer extends VideoTransport {
     };
   }
 
+  /** Also the word that a frame was presented. */
   wallTime(mediaTime) {
+    this.#pace.started(performance.now());
     const dates = this.#dates;
     for (let index = dates.length - 1; index >= 0; index -= 1) {
       const { at, wallMs } = dates[index];

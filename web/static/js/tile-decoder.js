@@ -12,6 +12,8 @@ const MAX_QUEUE = 40;
 const MAX_START_QUEUE = 1200;
 /** A picture that has waited this long in the page is past: so a busy machine shows fewer pictures, and no old ones. */
 const MAX_WAIT_MS = 600;
+/** Some decoders hold a few pictures back by their nature; only a longer queue says that they are too slow. */
+const NATURAL_QUEUE = 8;
 /** A decoder that fails so often without showing a good run in between is none. */
 const MAX_FAILURES = 3;
 const GOOD_RUN = 100;
@@ -92,20 +94,26 @@ export class TileDecoder {
       if (!past) this.#events.dropped(1);
       return;
     }
-    const tooMany = this.#decoder.decodeQueueSize > (this.#started ? MAX_QUEUE : MAX_START_QUEUE);
-    if (tooMany || (this.#started && !past && this.#date() - receivedAt > MAX_WAIT_MS)) {
+    if (this.#isOverrun() || (this.#started && !past && this.#date() - receivedAt > MAX_WAIT_MS)) {
       this.#waitForKey = true;
       this.#events.dropped(1);
       return;
     }
     this.#waitForKey = false;
     const timestamp = Math.round(ptsMs * 1000);
-    this.#inFlight.set(timestamp, { past, wallMs });
+    this.#inFlight.set(timestamp, { past, wallMs, at: this.#now() });
     try {
       this.#decoder.decode(new this.#Chunk({ type: key ? "key" : "delta", timestamp, data }));
     } catch (error) {
       this.#onError(error);
     }
+  }
+
+  #isOverrun() {
+    const queued = this.#decoder.decodeQueueSize;
+    if (!this.#started) return queued > MAX_START_QUEUE;
+    const [oldest] = this.#inFlight.values();
+    return queued > MAX_QUEUE || (queued > NATURAL_QUEUE && this.#now() - oldest.at > MAX_WAIT_MS);
   }
 
   async #setUp() {

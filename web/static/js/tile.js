@@ -30,6 +30,7 @@
  * @property {number} dropped pictures this viewer lost since playback began: by the server, the network, or the decoder
  */
 import { timeStamp } from "./clock.js";
+import { EventMark } from "./event-mark.js";
 import { FrameRate } from "./frames.js";
 import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
 import { pushFace } from "./push-badge.js";
@@ -61,6 +62,7 @@ export class Tile {
   #i18n;
   #onAuth;
   #view;
+  #mark;
   #watchdog = new Watchdog();
   #refused = new Map();
   #closedWays = new Map();
@@ -101,6 +103,7 @@ export class Tile {
     this.#i18n = i18n;
     this.#onAuth = onAuth;
     this.#view = new TileView(camera.id);
+    this.#mark = new EventMark(this.#view.root, i18n);
     this.element.addEventListener("click", () => this.#transport?.play());
     this.#render();
   }
@@ -550,6 +553,7 @@ export class Tile {
       label: i18n.t("tile.label", { name: this.#camera.name, state: stateText }),
       push: pushFace(this.#camera.pushes, i18n),
     });
+    this.#mark.update(this.#camera.events);
   }
 
   /** How old the picture was when it was presented. */

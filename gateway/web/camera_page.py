@@ -1,0 +1,151 @@
+"""`/cameras/<id>`: what a camera says about itself and delivers, with advice; its clock and a restart. For the admin.
+
+The camera is asked while the page waits, so only two pages may ask at a time: the other worker threads serve the wall.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+from werkzeug.exceptions import NotFound
+
+from gateway.device.advice import WRONG_CLOCK_S, Advice, Observed, advise
+from gateway.device.device import CameraDevice, Examination
+from gateway.errors import SourceError, TimedOut
+from gateway.http.access import Right
+from gateway.redact import redact
+from gateway.web.caller import decide, port
+from gateway.web.cookies import form_token_good
+from gateway.web.errors import failure
+from gateway.web.ports import CameraView, StreamView
+
+camera_page = Blueprint("camera_page", __name__)
+
+camera_page.add_app_template_filter(redact, "redacted")
+
+ASKING = threading.BoundedSemaphore(2)
+WAIT_TURN_S = 2.0
+MIN_WATCHED_S = 20.0
+"""A stream that has been live for this long would have shown a second keyframe."""
+DONE = frozenset({"clock", "reboot"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page is about."""
+
+    camera: CameraView
+    examination: Examination | None
+    trouble: str
+    """Why the camera could not be asked; empty for one that is not asked."""
+    trouble_code: str
+    advice: tuple[Advice, ...]
+
+    @property
+    def clock_wrong(self) -> bool:
+        """Worth setting."""
+        return self.examination is not None and abs(self.examination.clock.offset_s) >= WRONG_CLOCK_S
+
+
+@camera_page.before_request
+def _only_admin() -> Response | None:
+    decision = decide(Right.ADMIN)
+    if decision.allowed:
+        return None
+    if decision.status == 401 and request.method == "GET":
+        return make_response(redirect(f"/login?next={request.path}", 303))
+    return failure(decision.status, "This page is for the administrator.")
+
+
+@camera_page.after_request
+def _never_stored(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+@camera_page.get("/cameras/<camera_id>")
+def show(camera_id: str) -> Response:
+    """The page."""
+    camera = _camera(camera_id)
+    device = port().device(camera_id)
+    examination, trouble, code = None, "", ""
+    if device is not None:
+        try:
+            with _turn():
+                examination = device.examine()
+        except SourceError as error:
+            trouble, code = redact(str(error)), error.code
+    done = request.args.get("done", "")
+    offset_s = examination.clock.offset_s if examination is not None else None
+    # A sub stream that nobody watches right now has nothing to show, and exists all the same.
+    alone = len(camera.streams) == 1 and examination is not None
+    observed = [_observed(stream, camera, examination) for stream in camera.streams if stream.codec]
+    shown = Shown(camera, examination, trouble, code, advise(observed, offset_s, expects_sub=alone))
+    return make_response(render_template("camera.html", shown=shown, done=done if done in DONE else ""))
+
+
+@camera_page.post("/cameras/<camera_id>/clock")
+def set_clock(camera_id: str) -> Response:
+    """Give the camera the gateway's time."""
+    return _order(camera_id, "clock", CameraDevice.set_clock)
+
+
+@camera_page.post("/cameras/<camera_id>/reboot")
+def reboot(camera_id: str) -> Response:
+    """Restart the camera."""
+    return _order(camera_id, "reboot", CameraDevice.reboot)
+
+
+def _order(camera_id: str, name: str, order: Callable[[CameraDevice], object]) -> Response:
+    if not form_token_good():
+        return failure(400, "The page was too old. Please go back and try again.")
+    _camera(camera_id)
+    device = port().device(camera_id)
+    if device is None:
+        raise NotFound("This camera takes no orders: it is not given by its ONVIF address.")
+    try:
+        with _turn():
+            order(device)
+    except SourceError as error:
+        return failure(502, f"The camera did not do it: {redact(str(error))}", error.code)
+    return make_response(redirect(f"/cameras/{camera_id}?done={name}", 303))
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not ASKING.acquire(timeout=WAIT_TURN_S):
+        raise TimedOut("other cameras are being asked at the moment; try again")
+    try:
+        yield
+    finally:
+        ASKING.release()
+
+
+def _observed(stream: StreamView, camera: CameraView, examination: Examination | None) -> Observed:
+    said = examination.facts.description.profiles if examination is not None else ()
+    same = (profile.fps for profile in said if (profile.width, profile.height) == (stream.width, stream.height))
+    live_s = time.time() - stream.status.since if stream.fps else 0.0
+    return Observed(
+        role="main" if stream.id == camera.id else "sub",
+        codec=stream.codec or "",
+        width=stream.width,
+        height=stream.height,
+        fps=stream.fps,
+        bitrate=stream.bitrate,
+        keyframe_interval=stream.keyframe_interval,
+        watched_s=live_s if live_s >= MIN_WATCHED_S else 0.0,
+        audio_note=stream.audio_note,
+        set_fps=next(same, 0.0) if live_s >= MIN_WATCHED_S else 0.0,
+    )
+
+
+def _camera(camera_id: str) -> CameraView:
+    found = port().camera(camera_id)
+    if found is None:
+        raise NotFound("There is no camera of this id.")
+    return found
