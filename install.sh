@@ -430,6 +430,7 @@ install_service() {
     copy_tree
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYENV_ROOT=/nonexistent "$SERVICE_HOME/install.sh" install
     copy_config
+    install -d -m 770 -g "$SERVICE" "$SERVICE_CONFIG/conf.d"
     install -m 644 "$SERVICE_HOME/systemd/$SERVICE.service" "/etc/systemd/system/$SERVICE.service"
     (export_environment && "$SERVICE_HOME/$VENV/bin/gateway" check -c "$SERVICE_CONFIG/config.yaml") ||
         fail "$SERVICE_CONFIG/config.yaml has mistakes" "correct them, then run this command again"

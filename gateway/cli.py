@@ -1,4 +1,4 @@
-"""The command line: `gateway run|check|discover|probe|snapshot|passwd|demo|simulate`. Nothing else imports this module.
+"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|demo|simulate`. Nothing else imports this module.
 
 Exit codes: 0 done, 1 failed, 2 wrong input.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, InstanceError
 from gateway.logs import configure
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 OK, FAILED, WRONG_INPUT = 0, 1, 2
 DEFAULT_CONFIG = Path("config.yaml")
+CAMERA_PASSWORD = "GATEWAY_CAMERA_PASSWORD"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -94,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     probe.add_argument("--no-watch", action="store_true", help="only ask, do not watch the streams for some seconds")
     takes_config(probe)
     takes_json(probe)
+    take = command("adopt", _adopt, "take an ONVIF camera into the configuration and serve it from now on")
+    take.add_argument("address", help="address of the camera: host or host:port")
+    take.add_argument("--id", default="", help="default: made from the name")
+    take.add_argument("--name", default="", help="default: manufacturer and model")
+    take.add_argument("--username", default="", help="the password is asked for, or read from the environment or a file")
+    take.add_argument("--password-file", type=Path, help=f"file with the password; else {CAMERA_PASSWORD} in the environment")
+    takes_config(take)
+    takes_json(take)
     shot = command("snapshot", _snapshot, "save one picture of a camera as JPEG, straight from the camera")
     shot.add_argument("camera", help="id of a camera in config.yaml")
     shot.add_argument("-o", "--output", type=Path, help="default: CAMERA.jpg")
@@ -195,6 +204,42 @@ def _probe(arguments: argparse.Namespace) -> int:
     return OK
 
 
+def _adopt(arguments: argparse.Namespace) -> int:
+    from gateway import instance
+    from gateway.config import secrets
+    from gateway.sources.adoption import Wish, adopt
+
+    password = ""
+    if arguments.username:
+        if arguments.password_file is not None:
+            try:
+                password = secrets.read_file(arguments.password_file).reveal()
+            except ValueError as error:
+                raise GatewayError(f"{arguments.password_file}: {error}") from None
+        else:
+            password = os.environ.get(CAMERA_PASSWORD) or getpass.getpass(f"password of {arguments.username}: ")
+    wish = Wish(arguments.address, arguments.id, arguments.name, arguments.username, password)
+    adopted = adopt(wish, arguments.config, os.environ)
+    try:
+        process = instance.holder(adopted.config.data_dir)
+        if process is not None:
+            os.kill(process, signal.SIGHUP)
+    except (InstanceError, PermissionError):
+        raise GatewayError(
+            f"{adopted.id} was written to {adopted.file}, but a gateway of another user must be told to reload"
+        ) from None
+    if arguments.json:
+        told = {"id": adopted.id, "name": adopted.name, "file": str(adopted.file), "sub": adopted.has_sub, "process": process}
+        print(json.dumps(told))
+        return OK
+    print(f"{adopted.id}: {adopted.name}, written to {adopted.file}")
+    if process is not None:
+        print(f"the running gateway (process {process}) serves it from now on")
+    else:
+        print("no gateway runs on this configuration; the next one will serve it")
+    return OK
+
+
 def _snapshot(arguments: argparse.Namespace) -> int:
     from gateway.media.snapshot import SnapshotError, jpeg
     from gateway.sources.address_book import FILE_NAME, AddressBook
@@ -279,6 +324,12 @@ def _welcome(service: Service, generated: str | None, what: str) -> None:
     rtmps = service.port("rtmps")
     if rtmps is not None:
         print(f"  RTMPS     rtmps://{host}:{rtmps}/live/CAMERA")
+    rtsp = service.port("rtsp")
+    if rtsp is not None:
+        print(f"  RTSP      rtsp://{host}:{rtsp}/live/CAMERA")
+    onvif = service.port("onvif")
+    if onvif is not None:
+        print(f"  ONVIF     http://{host}:{onvif}/onvif/device_service   (for recorders)")
     print("  user      admin")
     if generated is not None:
         print(f"  password  {generated}   (made just now and shown only once; change it with: gateway passwd)")

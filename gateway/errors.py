@@ -3,6 +3,7 @@
     GatewayError
     ├── ConfigError            config.yaml is wrong; all findings at once            exit code 2
     ├── ListenError            a port could not be opened                             exit code 1
+    ├── AdoptError             a camera that was found is not taken over; nothing was written
     ├── InstanceError          another gateway already uses this data directory       exit code 1
     └── SourceError            a camera gives no picture; the leaf decides the retry
         ├── Unreachable        no TCP connection (refused, no route, unknown name)    back-off
@@ -55,6 +56,14 @@ class ListenError(GatewayError):
 
 class InstanceError(GatewayError):
     """A second gateway was started on the same data directory."""
+
+
+class AdoptError(GatewayError):
+    """A camera was not adopted. `code` is stable for machines; a camera's own refusal has that of its `SourceError`."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class SourceError(GatewayError):

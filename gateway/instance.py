@@ -13,6 +13,26 @@ from gateway.errors import InstanceError
 LOCK_FILE = "gateway.lock"
 
 
+def holder(data_dir: Path) -> int | None:
+    """Process id of the gateway that uses this data directory now; None if none does.
+
+    Raises InstanceError if this user may not know.
+    """
+    path = data_dir / LOCK_FILE
+    try:
+        with path.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = file.read().strip()
+                return int(text) if text.isdigit() else None
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InstanceError(f"cannot tell whether a gateway runs: {path}: {error.strerror}") from None
+    return None
+
+
 class InstanceLock:
     """An advisory lock on the data directory, held by the process; the kernel releases it however the process ends.
 

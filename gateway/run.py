@@ -57,7 +57,7 @@ async def _serve(config: Config, started: Started, config_path: Path | None) -> 
         os.environ.get(PASSWORD_VARIABLE) or None,
         anonymous_viewing=config.auth.anonymous_viewing,
     )
-    service = Service(config, access)
+    service = Service(config, access, config_path)
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     if config_path is not None:

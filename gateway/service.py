@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -21,6 +23,7 @@ from gateway.config.diff import diff
 from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, UnannouncedPicture
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
+from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.certificates import Certificates
@@ -38,13 +41,18 @@ from gateway.media.frame import Frame
 from gateway.media.state import State
 from gateway.media.stream import Stream
 from gateway.memory import give_back
+from gateway.nvr import onvif_device
+from gateway.nvr.logins import Logins
+from gateway.nvr.onvif_device import OnvifDevice
+from gateway.nvr.rtsp_output import RtspOutput
 from gateway.rights import StreamRights
 from gateway.rtmp.pushes import Pushes
 from gateway.rtmp.server import RtmpServer
 from gateway.rtmp.tls import ServerTls
-from gateway.sources import address_book
+from gateway.sources import address_book, adoption
 from gateway.sources.account import with_login
 from gateway.sources.address_book import AddressBook
+from gateway.sources.adoption import Wish
 from gateway.sources.camera import CameraSource
 from gateway.sources.lookout import TICK_S as LOOK_S
 from gateway.sources.lookout import Lookout
@@ -52,7 +60,7 @@ from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
 from gateway.web.app import create_app
-from gateway.web.ports import CameraView, DiscoveredView, Readiness, WallView
+from gateway.web.ports import AdoptedView, CameraView, DiscoveredView, Readiness, WallView
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +82,13 @@ STOP_READERS_S = 5.0
 class Service:
     """The running gateway. Implements `gateway.web.ports.GatewayPort`."""
 
-    def __init__(self, config: Config, access: Access) -> None:
+    def __init__(self, config: Config, access: Access, config_path: Path | None = None) -> None:
+        """`config_path` is where `config` came from, if from a file: only then cameras can be adopted."""
         self.site = config.site
         self.version = __version__
         self._config = config
+        self._config_path = config_path
+        self._adopting = threading.Lock()
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
@@ -87,7 +98,6 @@ class Service:
         self._where = Whereabouts(AddressBook(config.data_dir / address_book.FILE_NAME, write_atomically))
         self._where.configure(config.cameras)
         self._finder = OnvifFinder(self._where)
-        self._lookout = Lookout(self, self._where)
         self._devices = Devices(self._finder.client, self._loop)
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
@@ -106,6 +116,16 @@ class Service:
             silent_audio=config.rtmp.silent_audio,
         )
         self._pushes = Pushes()
+        logins = Logins(config.onvif, access)
+        self._rtsp = RtspOutput(config.listen.rtsp, self._streams.get, logins.for_streams)
+        self._onvif = OnvifDevice(
+            onvif_device.identity_of(config.site, access.installation),
+            logins,
+            lambda: self._cameras.values(),
+            rtsp_port=lambda: self._rtsp.port,
+            snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
+        )
+        self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         listen = config.listen
         certificates = Certificates(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
         self._rtmp_tls = (
@@ -135,11 +155,14 @@ class Service:
         try:
             if self._listen.rtmp is not None:
                 await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
+            await self._rtsp.start()
             await self._http.start()
             if self._listen.rtmps is not None and self._rtmp_tls is not None:
                 await self._rtmp_tls.refresh()
                 await self._rtmp.start_tls(self._listen.rtmps.host, self._listen.rtmps.port, self._rtmp_tls.context)
                 self._scheduler.add_job(self._rtmp_tls.refresh, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
+            if self._config.onvif.enabled:
+                await self._onvif.start(self._config.onvif.listen)
         except BaseException:
             await self.stop()
             raise
@@ -175,7 +198,14 @@ class Service:
         self._rtmp.hang_up()
         for source in self._cameras.values():
             self._stuck += source.stop()
-        closing = (self._hls.close(), self._rtmp.stop(), self._pushes.stop(), self._http.stop())
+        closing = (
+            self._onvif.stop(),
+            self._hls.close(),
+            self._rtmp.stop(),
+            self._rtsp.stop(),
+            self._pushes.stop(),
+            self._http.stop(),
+        )
         # one that fails to stop must not keep the others open
         for result in await asyncio.gather(*closing, return_exceptions=True):
             if isinstance(result, Exception):
@@ -199,7 +229,9 @@ class Service:
         return self._http.failed.is_set()
 
     def port(self, scheme: str) -> int | None:
-        """The open port of `https`, `http`, `rtmp` or `rtmps`."""
+        """The open port of `https`, `http`, `rtmp`, `rtmps`, `rtsp` or `onvif`."""
+        if scheme in ("rtsp", "onvif"):
+            return self._rtsp.port if scheme == "rtsp" else self._onvif.port
         if scheme == "rtmp":
             return self._rtmp.port if self._listen.rtmp is not None else None
         if scheme == "rtmps":
@@ -294,6 +326,15 @@ class Service:
         known = self._on_loop(forget)
         self._where.book.save()
         return known
+    def adopt(self, wish: Wish) -> AdoptedView:
+        """See `GatewayPort.adopt`."""
+        if self._config_path is None:
+            raise AdoptError("configuration", "this gateway runs without a configuration file and cannot remember a camera")
+        with self._adopting:
+            adopted = adoption.adopt(wish, self._config_path, os.environ)
+            self._on_loop(lambda: self.reload(adopted.config))
+        log.info("camera %s was adopted: %s", adopted.id, adopted.file)
+        return AdoptedView(adopted.id, adopted.name, f"{adopted.file.parent.name}/{adopted.file.name}", adopted.has_sub)
 
     def device(self, camera_id: str) -> CameraDevice | None:
         """See `GatewayPort.device`."""
@@ -310,8 +351,7 @@ class Service:
         camera_id = source.camera.id
         return views.camera_view(
             source,
-            self._listen.rtmp,
-            rtmps=self._listen.rtmps,
+            self._listen,
             pushes=self._pushes.status(camera_id),
             device=self._devices.get(camera_id),
             found_at=self._where.elsewhere(source.camera),
@@ -364,6 +404,7 @@ class Service:
             self._hls.detach(stream.id)
             self._live.detach(stream.id)
             self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
+            self._rtsp.dismiss(stream)
 
     async def _may_view(self, request: Request) -> bool:
         return (await self._access.check_request(request, Right.VIEW)).allowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from gateway.config.model import Camera, HostPort, View
+from gateway.config.model import Camera, Listen, View
 from gateway.device.device import CameraDevice
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
@@ -26,15 +26,14 @@ from gateway.web.ports import (
     WallView,
 )
 
-_OUTPUTS = ("rtmp", "hls", "ws")
+_OUTPUTS = ("rtmp", "hls", "ws", "rtsp")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
 
 
 def camera_view(
     source: CameraSource,
-    rtmp: HostPort | None,
+    listen: Listen,
     *,
-    rtmps: HostPort | None = None,
     pushes: Sequence[PushStatus] = (),
     device: CameraDevice | None = None,
     found_at: str = "",
@@ -45,12 +44,11 @@ def camera_view(
     urls: dict[str, str] = {}
     for view, suffix in zip(streams, ("", "_sub"), strict=False):
         urls[f"hls{suffix}"] = f"/hls/{view.id}/index.m3u8"
-        if rtmp is not None:
-            port = "" if rtmp.port == 1935 else f":{rtmp.port}"
-            urls[f"rtmp{suffix}"] = f"rtmp://{{host}}{port}/live/{view.id}"
-        if rtmps is not None:
-            port = "" if rtmps.port == 443 else f":{rtmps.port}"
-            urls[f"rtmps{suffix}"] = f"rtmps://{{host}}{port}/live/{view.id}"
+        places = (("rtmp", listen.rtmp, 1935), ("rtmps", listen.rtmps, 443), ("rtsp", listen.rtsp, 554))
+        for scheme, place, usual in places:
+            if place is not None:
+                port = "" if place.port == usual else f":{place.port}"
+                urls[f"{scheme}{suffix}"] = f"{scheme}://{{host}}{port}/live/{view.id}"
     urls["snapshot"] = f"/api/v1/cameras/{camera.id}/snapshot.jpg"
     main = source.streams[0] if source.streams else None
     return CameraView(

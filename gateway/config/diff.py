@@ -43,7 +43,7 @@ def diff(old: Config, new: Config) -> ConfigDiff:
     )
 
 
-_SECTIONS = ("listen", "discovery", "hls", "rtmp", "auth")
+_SECTIONS = ("listen", "discovery", "hls", "rtmp", "auth", "onvif")
 _READ_AT_EVERY_PLAY = {"rtmp.h265"}
 
 

@@ -26,6 +26,7 @@ from gateway.config.model import (
     Discovery,
     Hls,
     Listen,
+    Onvif,
     Publish,
     Rtmp,
     RtspDefaults,
@@ -70,7 +71,13 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise ConfigError([str(finding) for finding in findings])
     return Config(
         site=settings.site,
-        listen=Listen(settings.listen.https, settings.listen.http, settings.listen.rtmp, settings.listen.rtmps),
+        listen=Listen(
+            settings.listen.https,
+            settings.listen.http,
+            settings.listen.rtmp,
+            settings.listen.rtmps,
+            settings.listen.rtsp,
+        ),
         data_dir=settings.data_dir or path.parent / DEFAULT_DATA_FOLDER,
         discovery=Discovery(
             settings.discovery.enabled,
@@ -82,6 +89,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
         auth=Auth(settings.auth.anonymous_viewing),
         watch=Watch(settings.watch.embed),
+        onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret, settings.onvif.listen),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
         views=tuple(View(key, entry.name or key, entry.cameras, entry.layout) for key, entry in settings.views.items()),
         warnings=tuple(str(warning) for warning in _unread(path)),

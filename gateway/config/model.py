@@ -21,6 +21,7 @@ __all__ = [
     "Hls",
     "HostPort",
     "Listen",
+    "Onvif",
     "Publish",
     "Push",
     "Rtmp",
@@ -83,7 +84,7 @@ class WallLayout(enum.Enum):
     ONE_AND_SEVEN = "1+7"
 
 
-_HTTPS, _HTTP, _RTMP = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935))
+_HTTPS, _HTTP, _RTMP, _ONVIF = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935, 8000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Listen:
     http: HostPort | None = _HTTP
     rtmp: HostPort | None = _RTMP
     rtmps: HostPort | None = None
+    rtsp: HostPort | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,16 @@ class Auth:
     """Who may look."""
 
     anonymous_viewing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Onvif:
+    """The gateway as an ONVIF device for NVRs. The user opens RTSP too, enabled or not."""
+
+    enabled: bool = False
+    username: str = ""
+    password: Secret | None = None
+    listen: HostPort = _ONVIF
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +270,7 @@ class Config:
     rtmp: Rtmp = Rtmp()
     auth: Auth = Auth()
     watch: Watch = Watch()
+    onvif: Onvif = Onvif()
     cameras: tuple[Camera, ...] = ()
     views: tuple[View, ...] = ()
     warnings: tuple[str, ...] = ()

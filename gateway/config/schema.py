@@ -22,6 +22,7 @@ from gateway.config.addresses import HostPort, PushUrl, SourceUrl
 from gateway.config.model import (
     Hls,
     Listen,
+    Onvif,
     Push,
     Rtmp,
     RtspDefaults,
@@ -244,10 +245,11 @@ class ListenSection(Section):
     http: Listener = Listen().http
     rtmp: Listener = Listen().rtmp
     rtmps: Listener = Listen().rtmps
+    rtsp: Listener = Listen().rtsp
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         seen: dict[HostPort, str] = {}
-        for key in ("https", "http", "rtmp", "rtmps"):
+        for key in ("https", "http", "rtmp", "rtmps", "rtsp"):
             place = getattr(self, key)
             if place is None or place.port == 0:
                 continue
@@ -306,6 +308,26 @@ class AuthSection(Section):
 class RtmpSection(Section):
     silent_audio: Flag = Rtmp().silent_audio
     h265: PictureName = Rtmp().h265
+
+
+class OnvifSection(Section):
+    enabled: Flag = False
+    listen: Annotated[HostPort, PlainValidator(_reader(addresses.host_port))] = Onvif().listen
+    username: Label | None = None
+    password: Password | None = None
+    password_file: PasswordFile | None = None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        yield from _one_password(self.password, self.password_file)
+        if (self.username is None) is not (self.secret is None):
+            yield "", "username and password belong together: give both"
+        elif self.enabled and self.secret is None:
+            yield "", "needs a username and a password of its own, with which recorders log in"
+
+    @property
+    def secret(self) -> Secret | None:
+        """The password, wherever it came from."""
+        return self.password or self.password_file
 
 
 class PublishSection(Section):
@@ -506,8 +528,16 @@ class ConfigFile(Section):
     rtmp: Annotated[RtmpSection, BeforeValidator(_null_is_absent)] = RtmpSection()
     auth: Annotated[AuthSection, BeforeValidator(_null_is_absent)] = AuthSection()
     watch: Annotated[WatchSection, BeforeValidator(_null_is_absent)] = WatchSection()
+    onvif: Annotated[OnvifSection, BeforeValidator(_null_is_absent)] = OnvifSection()
     cameras: Cameras = {}
     views: Views = {}
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.onvif.enabled and self.listen.rtsp is None:
+            yield "onvif", 'needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"'
+        for key in ("https", "http", "rtmp", "rtmps", "rtsp"):
+            if self.onvif.enabled and self.onvif.listen == getattr(self.listen, key) and self.onvif.listen.port:
+                yield "onvif", f"listens on the same address and port as listen.{key}"
 
 
 def known_keys(top: type[Section], path: tuple[str | int, ...]) -> list[str]:

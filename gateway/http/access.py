@@ -145,6 +145,15 @@ class Access:
         """The token for "copy address"; gives the right to view, for as long as the installation lives."""
         return self._signer.viewing_token
 
+    @property
+    def installation(self) -> str:
+        """40 hex digits that tell this installation from all others, for as long as it lives."""
+        return self._signer.identity
+
+    def is_viewing_token(self, token: str) -> bool:
+        """Whether this is the viewing token; costs no thread and no time."""
+        return self._signer.is_viewing_token(token)
+
     def set_password(self, password: str) -> None:
         """Give the admin a new password; all sessions end. Takes 50 ms. Raises ValueError if empty, OSError."""
         self._files.set_password(password)

@@ -39,6 +39,8 @@ class Signer:
         )
         self.viewing_token = base64.urlsafe_b64encode(self._digest("viewing-token", "")[:18]).decode()
         """Lets a player view without a password; stable as long as the key is."""
+        self.identity = self._digest("device", "").hex()[:40]
+        """Tells this installation from all others in protocols that ask for a serial number."""
         self.installation = self._digest("installation", "").hex()[:6]
         """Part of cookie names, because browsers share cookies between all ports of one address."""
 

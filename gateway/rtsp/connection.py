@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+from gateway.http.authenticator import Gatekeeper
 from gateway.media.demand import Hold
 from gateway.redact import redact
-from gateway.rtsp.auth import Gatekeeper
 from gateway.rtsp.delivery import Delivery
 from gateway.rtsp.interleaved import HIGH_WATER_BYTES, LOW_WATER_BYTES, InterleavedSink
 from gateway.rtsp.message import Interleaved, MessageError, MessageParser, Request, Response
@@ -41,7 +41,8 @@ class Settings:
     """What all connections of a server share. Durations in seconds."""
 
     resolve: Resolve
-    gatekeeper: Callable[[], Gatekeeper | None]
+    gatekeeper_of: Callable[[str], Gatekeeper | None]
+    """Asked with the client's address before every request that needs a login."""
     clock: Callable[[], float]
     server_name: str
     lookup_timeout_s: float
@@ -101,7 +102,7 @@ class Connection(asyncio.Protocol):
         self._interleaved = InterleavedSink(transport)
         self._session = Session(
             self,
-            self._settings.gatekeeper,
+            lambda: self._settings.gatekeeper_of(self._peer),
             address=self._local,
             now=self._settings.clock(),
             server_name=self._settings.server_name,

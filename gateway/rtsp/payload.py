@@ -10,13 +10,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.media import annexb, h264, h265
+from gateway.media.bits import BitstreamError
 from gateway.media.frame import Frame
 from gateway.media.track import Codec, Kind, TrackConfig
 from gateway.rtsp.packetize_aac import packetize_aac
 from gateway.rtsp.packetize_g711 import packetize_g711
 from gateway.rtsp.packetize_h264 import packetize_h264
 from gateway.rtsp.packetize_h265 import packetize_h265
-from gateway.rtsp.parameter_sets import ConfigurationError, parse_avcc, parse_hvcc
 from gateway.rtsp.rtp import MAX_PAYLOAD_BYTES
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,11 @@ class Payloader:
         config = frame.config
         match config.codec:
             case Codec.H264:
-                return [Burst(frame.pts, packetize_h264(frame.payload, self._parameter_sets(frame)), marked=True)]
+                units = annexb.split_lengths(frame.payload)
+                return [Burst(frame.pts, packetize_h264(units, self._parameter_sets(frame)), marked=True)]
             case Codec.H265:
-                return [Burst(frame.pts, packetize_h265(frame.payload, self._parameter_sets(frame)), marked=True)]
+                units = annexb.split_lengths(frame.payload)
+                return [Burst(frame.pts, packetize_h265(units, self._parameter_sets(frame)), marked=True)]
             case Codec.AAC:
                 return [Burst(frame.pts, packetize_aac(frame.payload), marked=True)]
             case Codec.PCMU | Codec.PCMA:
@@ -81,12 +84,9 @@ class Payloader:
 
 def parameter_sets(config: TrackConfig) -> tuple[bytes, ...]:
     """What goes in front of a video track's keyframes, in decoding order; empty if the record cannot be read."""
+    read = h264.parameter_sets if config.codec is Codec.H264 else h265.parameter_sets
     try:
-        if config.codec is Codec.H264:
-            avc = parse_avcc(config.extradata)
-            return tuple(nal for nal in (*avc.sps, *avc.pps) if nal)
-        hevc = parse_hvcc(config.extradata)
-    except ConfigurationError as error:
+        return tuple(unit for kind in read(config.extradata) for unit in kind)
+    except BitstreamError as error:
         log.warning("no parameter sets for %s: %s", config.codec.value, error)
         return ()
-    return tuple(nal for nal in (*hevc.vps, *hevc.sps, *hevc.pps) if nal)

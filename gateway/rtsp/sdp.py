@@ -6,9 +6,10 @@ import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gateway.media import h264, h265
+from gateway.media.bits import BitstreamError
 from gateway.media.track import Codec, Kind, TrackConfig, Tracks
 from gateway.rtsp.packetize_aac import INDEX_BITS, SIZE_BITS
-from gateway.rtsp.parameter_sets import ConfigurationError, parse_avcc, parse_hvcc
 from gateway.rtsp.payload import CARRIED
 from gateway.rtsp.target import control
 
@@ -96,14 +97,12 @@ def _encoding(config: TrackConfig) -> str:
 def _format_parameters(config: TrackConfig) -> str:
     match config.codec:
         case Codec.H264:
-            avc = parse_avcc(config.extradata)
-            return (
-                f"packetization-mode=1; profile-level-id={avc.profile_level.hex().upper()}; "
-                f"sprop-parameter-sets={_base64((*avc.sps, *avc.pps))}"
-            )
+            sps, pps = h264.parameter_sets(config.extradata)
+            profile_level = config.extradata[1:4].hex().upper()
+            return f"packetization-mode=1; profile-level-id={profile_level}; sprop-parameter-sets={_base64([*sps, *pps])}"
         case Codec.H265:
-            hevc = parse_hvcc(config.extradata)
-            return f"sprop-vps={_base64(hevc.vps)}; sprop-sps={_base64(hevc.sps)}; sprop-pps={_base64(hevc.pps)}"
+            vps, sps, pps = h265.parameter_sets(config.extradata)
+            return f"sprop-vps={_base64(vps)}; sprop-sps={_base64(sps)}; sprop-pps={_base64(pps)}"
         case Codec.AAC:
             return (
                 f"streamtype=5; profile-level-id=1; mode=AAC-hbr; sizelength={SIZE_BITS}; indexlength={INDEX_BITS}; "
@@ -116,7 +115,7 @@ def _format_parameters(config: TrackConfig) -> str:
 def _readable(config: TrackConfig) -> bool:
     try:
         _format_parameters(config)
-    except ConfigurationError:
+    except BitstreamError:
         return False
     return True
 

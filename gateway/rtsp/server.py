@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from gateway.errors import ListenError
-from gateway.rtsp.auth import Gatekeeper
+from gateway.http.authenticator import Gatekeeper
 from gateway.rtsp.connection import Connection, Settings
 from gateway.rtsp.mount import Resolve
 
@@ -32,19 +32,23 @@ class RtspServer:
         resolve: Resolve,
         authenticator: Gatekeeper | None = None,
         *,
+        gatekeeper_of: Callable[[str], Gatekeeper | None] | None = None,
         server_name: str = "Camera",
         max_connections: int = MAX_CONNECTIONS,
         udp_ports: range | None = None,
         lookup_timeout_s: float = LOOKUP_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`udp_ports` bounds the server's RTP ports (a firewall's opening); None takes any free ones."""
+        """`gatekeeper_of`, asked with a client's address, stands for `authenticator`.
+
+        `udp_ports` bounds the server's RTP ports (a firewall's opening); None takes any free ones.
+        """
         self.authenticator = authenticator
         self.max_connections = max_connections
         self._clock = clock
         self._settings = Settings(
             resolve=resolve,
-            gatekeeper=lambda: self.authenticator,
+            gatekeeper_of=gatekeeper_of or (lambda _client: self.authenticator),
             clock=clock,
             server_name=server_name,
             lookup_timeout_s=lookup_timeout_s,

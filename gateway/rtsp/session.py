@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.rtsp.auth import Gatekeeper, Verdict
+from gateway.http.authenticator import Gatekeeper, Verdict
 from gateway.rtsp.message import Headers, Request, Response
 from gateway.rtsp.rtp import RtpSender
 from gateway.rtsp.sdp import CONTENT_TYPE, Offer, OfferedTrack, describe

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from gateway.onvif.face.soap import TDS, Call, SoapFault
 from gateway.simulator.onvif_extension import Operation
-from gateway.simulator.soap import TDS, Call, SoapFault
 
 if TYPE_CHECKING:
-    from gateway.simulator.onvif_face import OnvifRequest
+    from gateway.onvif.face.face import OnvifRequest
 
 
 class AdministrationFace:

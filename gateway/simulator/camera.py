@@ -13,18 +13,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.errors import ListenError
+from gateway.http.authenticator import Authenticator, Gatekeeper, RefuseAll, Scheme, Verdict
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Authenticator, Gatekeeper, RefuseAll, Scheme, Verdict
+from gateway.onvif.face.face import OnvifRequest
+from gateway.onvif.face.http_face import HttpFace, HttpRequest, HttpResponse
+from gateway.onvif.face.profiles import Profiles
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import RtspServer
 from gateway.simulator.administration_face import AdministrationFace
 from gateway.simulator.encoder import StreamEncoder
 from gateway.simulator.events_face import EventsFace
 from gateway.simulator.faults import Faults, Frozen
-from gateway.simulator.http_face import HttpFace, HttpRequest, HttpResponse
-from gateway.simulator.onvif_documents import MediaProfile
-from gateway.simulator.onvif_face import SNAPSHOT_PATH, Access, OnvifFace, OnvifRequest, identity_of
+from gateway.simulator.onvif_face import SNAPSHOT_PATH, camera_face, identity_of, profile_of
 from gateway.simulator.picture import camera_hue
 from gateway.simulator.ptz_face import PtzFace, configuration
 from gateway.simulator.ptz_head import PtzHead
@@ -119,10 +120,11 @@ class VirtualCamera:
         self._gatekeeper = Authenticator(users, schemes=_SCHEMES[spec.auth]) if spec.auth is not Auth.NONE else None
         self._rtsp = RtspServer(lambda path, _query: self._mounts.get(path), self._gatekeeper)
         self._http = HttpFace(self._on_http)
-        self._onvif = OnvifFace(
+        self._onvif = camera_face(
             self.identity,
             self._profiles,
-            Access(users, lambda: self._present_gatekeeper),
+            users,
+            lambda: self._present_gatekeeper,
             rtsp_port=lambda: self.rtsp_port,
             synchronise=self._synchronise,
             clock=self._clock,
@@ -228,10 +230,10 @@ class VirtualCamera:
     def _present_gatekeeper(self) -> Gatekeeper | None:
         return RefuseAll() if self.faults.refuse_login else self._gatekeeper
 
-    def _profiles(self) -> tuple[MediaProfile, ...]:
+    def _profiles(self) -> Profiles:
         names = (("main", "Main stream", MAIN_PATH), ("sub", "Sub stream", SUB_PATH))
         return tuple(
-            MediaProfile(token, name, path, encoder.video, self.spec.audio, configuration() if self.ptz is not None else "")
+            profile_of(token, name, path, encoder.video, self.spec.audio, configuration() if self.ptz is not None else "")
             for (token, name, path), encoder in zip(names, self._encoders, strict=False)
         )
 
@@ -249,7 +251,7 @@ class VirtualCamera:
             return HttpResponse(405, headers=(("Allow", "POST"),))
         call = OnvifRequest(request.body, request.target, request.headers.get("authorization"), request.host, request.port)
         await self.events.wait(call)
-        answer = self._onvif.handle(call)
+        answer = await self._onvif.handle(call)
         return HttpResponse(answer.status, answer.body, SOAP_TYPE, answer.headers)
 
     async def _snapshot(self, request: HttpRequest) -> HttpResponse:

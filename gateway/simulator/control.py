@@ -22,10 +22,10 @@ import math
 from collections.abc import Sequence
 
 from gateway.errors import ListenError
+from gateway.onvif.face.http_face import HttpRequest, HttpResponse
 from gateway.simulator.camera import VirtualCamera
 from gateway.simulator.events_face import TOPICS
 from gateway.simulator.faults import Frozen
-from gateway.simulator.http_face import HttpRequest, HttpResponse
 
 FAULTS = ("drop", "freeze", "jump", "resize", "login", "power", *TOPICS)
 

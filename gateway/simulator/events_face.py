@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gateway.simulator.onvif_documents import SOURCE_TOKEN
+from gateway.onvif.face.soap import TEV, Call, SoapFault, parse_call
 from gateway.simulator.onvif_extension import Operation
+from gateway.simulator.onvif_face import SOURCE_TOKEN
 from gateway.simulator.ptz_face import parse_seconds
-from gateway.simulator.soap import TEV, Call, SoapFault, parse_call
 
 if TYPE_CHECKING:
-    from gateway.simulator.onvif_face import OnvifRequest
+    from gateway.onvif.face.face import OnvifRequest
 
 EVENTS_PATH = "/onvif/event_service"
 SUBSCRIPTION_PATH = "/onvif/subscription/"

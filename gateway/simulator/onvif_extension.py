@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from gateway.simulator.onvif_face import OnvifRequest
-    from gateway.simulator.soap import Call
+    from gateway.onvif.face.face import OnvifRequest
+    from gateway.onvif.face.soap import Call
 
 Operation = Callable[["Call", "OnvifRequest"], str]
 """Answers a call with the content of the response element, or raises SoapFault."""

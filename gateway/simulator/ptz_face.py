@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from gateway.onvif.face.soap import TPTZ, Call, Element, SoapFault
 from gateway.simulator.onvif_extension import Operation
 from gateway.simulator.ptz_head import MAX_PRESETS, Place, PtzHead
-from gateway.simulator.soap import TPTZ, Call, Element, SoapFault
 
 if TYPE_CHECKING:
-    from gateway.simulator.onvif_face import OnvifRequest
+    from gateway.onvif.face.face import OnvifRequest
 
 PTZ_PATH = "/onvif/ptz_service"
 CONFIGURATION, NODE = "ptz_config_0", "ptz_node_0"

@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import ListenError
 from gateway.media.track import Codec
+from gateway.onvif.face.device import DEVICE_PATH
+from gateway.onvif.face.discovery import Announced, DiscoveryFace
+from gateway.onvif.face.http_face import HttpFace
 from gateway.simulator.camera import (
     DEFAULT_PASSWORD,
     DEFAULT_SUB,
@@ -28,9 +31,7 @@ from gateway.simulator.camera import (
     make_encoders,
 )
 from gateway.simulator.control import Control, parse_size
-from gateway.simulator.discovery_face import Announced, DiscoveryFace
-from gateway.simulator.http_face import HttpFace
-from gateway.simulator.onvif_face import DEVICE_PATH, SNAPSHOT_PATH
+from gateway.simulator.onvif_face import SNAPSHOT_PATH
 from gateway.simulator.video_codec import VideoSpec
 
 log = logging.getLogger(__name__)

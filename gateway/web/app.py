@@ -13,6 +13,7 @@ import gateway
 from gateway.http.access import Access
 from gateway.http.rsgi import MAX_BODY_BYTES
 from gateway.web import errors
+from gateway.web.adoption import adoption
 from gateway.web.api import api, health
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.camera_page import camera_page
@@ -71,6 +72,7 @@ def create_app(
     app.register_blueprint(watch)
     app.register_blueprint(discovery_page)
     app.register_blueprint(api)
+    app.register_blueprint(adoption)
     app.register_blueprint(health)
     app.register_blueprint(ptz)
     app.register_blueprint(camera_page)

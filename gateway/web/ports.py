@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
+from gateway.sources.adoption import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class StreamView:
     keyframe_interval: float
     """Seconds; 0 until measured."""
     viewers: dict[str, int]
-    """By output: `rtmp`, `hls`, `ws`."""
+    """By output: `rtmp`, `hls`, `ws`, `rtsp`."""
     status: Status
     on_demand: bool
     """Pulled only while somebody watches."""
@@ -102,8 +103,8 @@ class CameraView:
     streams: tuple[StreamView, ...]
     """Main first, then sub if there is one."""
     urls: dict[str, str]
-    """`hls`, `rtmp`, `rtmps` and `snapshot`, and `hls_sub`, `rtmp_sub` and `rtmps_sub` where there is a sub stream. `{host}`
-    is the box's name."""
+    """`hls`, `rtmp`, `rtmps`, `rtsp`, `snapshot`, and `hls_sub`, `rtmp_sub`, ... where there is a sub stream. `{host}` is the
+    box's name."""
     source: str
     """Where the picture comes from, redacted: an RTSP URL or an address."""
     picture_at: float | None
@@ -166,6 +167,17 @@ class DiscoveredView:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptedView:
+    """A camera that was taken over and is served from now on."""
+
+    id: str
+    name: str
+    file: str
+    """Where it is written down, as seen from config.yaml."""
+    has_sub: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Readiness:
     """Answer of `/readyz`."""
 
@@ -199,6 +211,9 @@ class GatewayPort(Protocol):
 
     def forget_identity(self, camera_id: str) -> bool:
         """A camera was replaced: whatever is at its configured address from now on is the camera. False without such a one."""
+
+    def adopt(self, wish: Wish) -> AdoptedView:
+        """Ask a camera and take it into the configuration. Takes as long as the camera does; raises AdoptError."""
 
     def device(self, camera_id: str) -> CameraDevice | None:
         """The camera as a device that can be steered and asked; None for one that is not given by its ONVIF address.

@@ -67,7 +67,7 @@ def stream_json(stream: StreamView) -> Json:
         "audio_note": stream.audio_note,
         "bitrate": round(stream.bitrate),
         "keyframe_interval": round(stream.keyframe_interval, 2),
-        "viewers": {"rtmp": 0, "hls": 0, "ws": 0} | stream.viewers,
+        "viewers": {"rtmp": 0, "hls": 0, "ws": 0, "rtsp": 0} | stream.viewers,
         "dropped": {"rtmp": 0, "ws": 0} | stream.dropped,
         "on_demand": stream.on_demand,
         "state": status.state.value,

@@ -35,6 +35,26 @@ WRONG = {
         "4: cameras.yard.id: unknown key, known here are name, group, enabled, address, rtsp, sub, username, password, "
         "password_file, transport, sub_policy, audio, h265, profile, sub_profile, events, publish, push",
     ),
+    "recorders without a login": (
+        "listen:\n  rtsp: 0.0.0.0:8554\nonvif:\n  enabled: true\n",
+        "3: onvif: needs a username and a password of its own, with which recorders log in",
+    ),
+    "recorders with half a login": (
+        "onvif:\n  username: nvr\n",
+        "1: onvif: username and password belong together: give both",
+    ),
+    "recorders without streams": (
+        "onvif:\n  enabled: true\n  username: nvr\n  password: x\n",
+        '1: onvif: needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"',
+    ),
+    "recorders on a port that is taken": (
+        "listen:\n  rtsp: 0.0.0.0:8554\nonvif:\n  enabled: true\n  username: nvr\n  password: x\n  listen: 0.0.0.0:8080\n",
+        "3: onvif: listens on the same address and port as listen.http",
+    ),
+    "RTSP on a port that is taken": (
+        "listen:\n  rtsp: 0.0.0.0:1935\n",
+        "2: listen.rtsp: uses the same address and port as listen.rtmp",
+    ),
     "same key twice": (
         YARD + "    rtsp: rtsp://192.168.1.3/live\n",
         "4: cameras.yard.rtsp: given twice, first on line 3",

@@ -17,6 +17,7 @@ from gateway.config.model import (
     Config,
     HostPort,
     Listen,
+    Onvif,
     Publish,
     Push,
     Secret,
@@ -39,13 +40,15 @@ def test_the_examples_of_the_shipped_file_are_valid_when_uncommented(folder: Fol
     (folder.path / "yard.password").write_text("s3cret\n")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     text = "\n".join(re.sub(r"^#((?:  )*[^\s#])", r"\1", line) for line in lines)  # prose stands after one space
-    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "TUBE_KEY": "three"}
+    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "TUBE_KEY": "three", "NVR_PASSWORD": "four"}
     config = folder.load(text)
     assert [camera.id for camera in config.cameras] == ["front-door", "yard", "gate"]
     assert config.discovery.credentials[0].password.reveal() == "one"
     assert config.cameras[1].password == Secret("s3cret")
-    listen = Listen(rtmps=HostPort("0.0.0.0", 1936))  # off by default; the line is an example
-    assert (config.listen, config.hls, config.rtsp) == (listen, Config().hls, Config().rtsp)
+    # off by default; the lines are examples
+    assert config.listen == Listen(rtmps=HostPort("0.0.0.0", 1936), rtsp=HostPort("0.0.0.0", 8554))
+    assert config.onvif == Onvif(True, "nvr", Secret("four"))
+    assert (config.hls, config.rtsp) == (Config().hls, Config().rtsp)
 
 
 def test_an_empty_file_is_the_defaults(folder: Folder) -> None:
@@ -57,12 +60,13 @@ def test_every_value_arrives(folder: Folder) -> None:
     folder.environ = {"KEY": "k:e@y", "PW": "p/w"}
     config = folder.load("""\
         site: Warehouse 3
-        listen: {https: "[::]:9443", http: off, rtmp: "127.0.0.1:0"}
+        listen: {https: "[::]:9443", http: off, rtmp: "127.0.0.1:0", rtsp: "[::]:8554"}
         data_dir: state
         discovery: {enabled: no, interval: 2m, credentials: [{username: admin, password_file: pw}]}
         rtsp: {transport: auto, open_timeout: 8s, read_timeout: 3s}
         hls: {part: 500ms, segment: 4s, window: 24s}
         auth: {anonymous_viewing: true}
+        onvif: {listen: "[::]:8001", username: nvr, password_file: pw}
         cameras:
           front-door:
             name: "Front door"
@@ -82,13 +86,14 @@ def test_every_value_arrives(folder: Folder) -> None:
             publish: {key: "${KEY}"}
     """)
     assert config.site == "Warehouse 3"
-    assert config.listen == Listen(HostPort("::", 9443), None, HostPort("127.0.0.1", 0))
+    assert config.listen == Listen(HostPort("::", 9443), None, HostPort("127.0.0.1", 0), rtsp=HostPort("::", 8554))
     assert config.data_dir == folder.path / "state"
     assert (config.discovery.enabled, config.discovery.interval_s) == (False, 120.0)
     assert config.discovery.credentials[0].password == Secret("from file")
     assert (config.rtsp.transport, config.rtsp.open_timeout_s, config.rtsp.read_timeout_s) == (Transport.AUTO, 8.0, 3.0)
     assert (config.hls.part_s, config.hls.segment_s, config.hls.window_s) == (0.5, 4.0, 24.0)
     assert config.auth.anonymous_viewing
+    assert config.onvif == Onvif(False, "nvr", Secret("from file"), HostPort("::", 8001))
     assert config.cameras == (
         Camera(
             "front-door",
@@ -288,6 +293,7 @@ KEYS = st.sampled_from(
         "segment",
         "window",
         "auth",
+        "onvif",
         "anonymous_viewing",
         "cameras",
         "yard",

@@ -64,8 +64,9 @@ class Simulated:
 
 
 @pytest.fixture
-def simulated() -> Iterator[Simulated]:
-    camera = Simulated()
+def simulated(request: pytest.FixtureRequest) -> Iterator[Simulated]:
+    """Set up as usual, or with the changes of an indirect parameter."""
+    camera = Simulated(**getattr(request, "param", {}))
     yield camera
     camera.close()
 

@@ -185,9 +185,8 @@ def test_no_subscription_is_left_behind_by_a_reload_or_the_end(simulated, servin
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("simulated", [{"ptz": False}], indirect=True)
 def test_camera_that_cannot_be_steered_is_said_to_be_so(simulated, serving):
-    simulated.camera._onvif._further.pop("http://www.onvif.org/ver20/ptz/wsdl")
-
     async def main():
         async with serving() as gateway:
             await eventually(lambda: when(gateway.camera(), lambda found: found["events"]["listening"]))

@@ -83,7 +83,7 @@ def test_defaults_are_those_of_the_schema(pages: dict[str, Any]) -> None:
 
 
 def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
-    for name in ("cameras.password", "yard.password", "gateway-ca.crt"):
+    for name in ("cameras.password", "yard.password", "nvr.password", "gateway-ca.crt"):
         (tmp_path / name).write_text("12345\n")
     for key, row in _documented(pages).items():
         assert _findings(tmp_path, _file_with(key, row[3].strip("`"))) == [], key
@@ -100,7 +100,7 @@ def test_ranges_are_those_of_the_schema(pages: dict[str, Any], tmp_path: Path) -
             assert any("must be between" in one for one in findings) is not inside, (key, value_s)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md"])
 def test_whole_examples_are_accepted(pages: dict[str, Any], tmp_path: Path, name: str) -> None:
     blocks = pages[name].blocks("yaml")
     assert blocks
@@ -134,6 +134,11 @@ def _file_with(key: str, value: str) -> str:
         if not {"password", "password_file"} & entry.keys():
             entry["password"] = "x"
         top["discovery"]["credentials"] = [entry]
+    if "onvif" in top:
+        top["onvif"].setdefault("username", "nvr")
+        if not {"password", "password_file"} & top["onvif"].keys():
+            top["onvif"]["password"] = "x"
+        top["listen"] = {"rtsp": "0.0.0.0:8554"}
     if ".push[]." in key:
         (camera,) = top["cameras"].values()
         scheme = "rtmps" if last in ("verify", "ca_file", "fingerprint") else "rtmp"

@@ -44,6 +44,13 @@ def test_it_is_locked_in() -> None:
         assert service[key] == "yes"
 
 
+def test_adopted_cameras_can_be_written_down() -> None:
+    folder = f"{constant('SERVICE_CONFIG')}/conf.d"
+    assert unit()["ReadWritePaths"] == f"-{folder}"
+    script = (ROOT / "install.sh").read_text(encoding="utf-8")
+    assert 'install -d -m 770 -g "$SERVICE" "$SERVICE_CONFIG/conf.d"' in script
+
+
 def test_it_promises_no_watchdog_or_notification() -> None:
     assert not {"Type", "WatchdogSec", "NotifyAccess"} & unit().keys()
 

@@ -11,9 +11,9 @@ from typing import Any
 import av
 import pytest
 
+from gateway.http.authenticator import Authenticator, Scheme
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Authenticator, Scheme
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import RtspServer
 

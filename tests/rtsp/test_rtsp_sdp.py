@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.media.track import Codec, TrackConfig
 from gateway.rtsp.sdp import describe, offer_tracks
@@ -95,3 +97,11 @@ def test_new_parameter_sets_fit_the_old_description_and_new_sound_does_not(video
 def test_an_ipv6_server_says_so() -> None:
     text = describe(offer_tracks((PCMU,)), address="::1", session_id=1)
     assert "o=- 1 1 IN IP6 ::1" in text
+
+
+@settings(deadline=None)  # a loaded machine is not a defect
+@given(st.sampled_from([Codec.H264, Codec.H265]), st.binary(max_size=60))
+def test_a_record_that_cannot_be_read_is_not_offered_and_harms_nobody(codec: Codec, record: bytes) -> None:
+    for extradata in (record, b"\x01" + record):
+        offer = offer_tracks((TrackConfig(codec, 90_000, extradata, ""),))
+        assert not offer or describe(offer, address="192.0.2.1", session_id=1)

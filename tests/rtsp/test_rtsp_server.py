@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from gateway.errors import ListenError
+from gateway.http.authenticator import Authenticator, RefuseAll, Scheme
 from gateway.media.stream import Stream
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Authenticator, RefuseAll, Scheme
 from gateway.rtsp.connection import STUCK_AFTER_S
 from gateway.rtsp.mount import Mount
 from gateway.rtsp.server import RtspServer

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.http.authenticator import Authenticator, RefuseAll
 from gateway.media.track import Codec, TrackConfig
-from gateway.rtsp.auth import Authenticator, RefuseAll
 from gateway.rtsp.message import Headers, Request, Response
 from gateway.rtsp.sdp import Offer, offer_tracks
 from gateway.rtsp.session import GRACE_S, MAX_REFUSALS, TIMEOUT_S, Found, Lookup, Session, SetupTrack, State

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.config.model import Camera, HostPort, Listen
+from gateway.config.model import Camera, HostPort, Listen, Onvif, Secret
 from gateway.errors import InstanceError, ListenError, Unreachable
 from gateway.instance import InstanceLock
 from gateway.onvif.wsdiscovery import Device
@@ -169,3 +169,27 @@ def test_camera_is_asked_where_discovery_has_seen_it(config, serving, monkeypatc
 
     asyncio.run(main())
     assert seen == {"127.0.0.9": ("http://127.0.0.9:8899/onvif/device",)}
+
+
+def test_recorders_find_this_gateway_and_it_does_not_find_itself(config, serving, monkeypatch):
+    """Its own answer to its own search must not stand among the cameras that can be added."""
+    heard = []
+
+    async def discover():
+        return [Device(endpoint, "127.0.0.9", ()) for endpoint in (heard[0], "urn:uuid:camera")]
+
+    async def main():
+        monkeypatch.setattr("gateway.service.discover", discover)
+        monkeypatch.setattr("gateway.onvif.face.discovery.DiscoveryFace.announce", lambda _face, one: told.append(one))
+        onvif = Onvif(True, "nvr", Secret("pw"), HostPort("127.0.0.1", 0))
+        async with serving(replace(config, listen=replace(config.listen, rtsp=config.listen.http), onvif=onvif)) as service:
+            assert service.port("rtsp")
+            assert await asyncio.to_thread(accepts, service.port("onvif"))
+            assert [(one.identity.name, one.http_port) for one in told] == [(config.site, service.port("onvif"))]
+            heard.append(told[0].identity.endpoint)
+            await service._discover()
+            assert [view.endpoint for view in service.discovered()] == ["urn:uuid:camera"]
+        assert service.port("rtsp") is None
+
+    told = []
+    asyncio.run(main())

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from gateway.onvif.face.http_face import HttpRequest, HttpResponse
 from gateway.simulator.camera import Auth, CameraSpec, VirtualCamera
 from gateway.simulator.control import Control, parse_size
 from gateway.simulator.faults import Frozen
-from gateway.simulator.http_face import HttpRequest, HttpResponse
 
 
 def request(method: str, path: str, value: str | None = None, *, client: str = "127.0.0.1", **headers: str) -> HttpRequest:

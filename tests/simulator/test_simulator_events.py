@@ -10,13 +10,13 @@ import pytest
 import zeep
 import zeep.exceptions
 
+from gateway.onvif.face.face import OnvifRequest
+from gateway.onvif.face.http_face import HttpRequest
+from gateway.onvif.face.soap import SOAP, TEV
 from gateway.onvif.schema import wsdl_directory
 from gateway.simulator.camera import Auth, CameraSpec, VirtualCamera
 from gateway.simulator.control import Control
 from gateway.simulator.events_face import EVENTS_PATH, SUBSCRIPTION_PATH, TOPICS
-from gateway.simulator.http_face import HttpRequest
-from gateway.simulator.onvif_face import OnvifRequest
-from gateway.simulator.soap import SOAP, TEV
 
 SOAP_HEADERS = {"Content-Type": "application/soap+xml"}
 BINDINGS = "http://www.onvif.org/ver10/events/wsdl"
@@ -32,7 +32,7 @@ class Wire(zeep.Transport):
 
     def post(self, address: str, message: bytes, headers: object) -> Any:
         path = "/" + address.split("/", 3)[3]
-        answer = self._camera._onvif.handle(OnvifRequest(message, path, None, "192.0.2.7", 8000))
+        answer = asyncio.run(self._camera._onvif.handle(OnvifRequest(message, path, None, "192.0.2.7", 8000)))
 
         class Response:
             status_code = answer.status

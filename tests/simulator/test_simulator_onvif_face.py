@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sysconfig
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,26 +17,20 @@ from hypothesis import strategies as st
 from lxml import etree
 from zeep.wsse.username import UsernameToken
 
+from gateway.http.authenticator import Authenticator, Gatekeeper, RefuseAll, Scheme, digest_response, parse_parameters
 from gateway.media.track import Codec
-from gateway.rtsp.auth import Authenticator, Gatekeeper, RefuseAll, Scheme, digest_response, parse_parameters
-from gateway.simulator import soap
-from gateway.simulator.onvif_documents import MediaProfile
-from gateway.simulator.onvif_face import (
-    DEVICE_PATH,
-    MEDIA2_PATH,
-    MEDIA_PATH,
-    Access,
-    OnvifAnswer,
-    OnvifFace,
-    OnvifRequest,
-    identity_of,
-)
+from gateway.onvif.face import soap
+from gateway.onvif.face.device import DEVICE_PATH
+from gateway.onvif.face.face import OnvifAnswer, OnvifRequest
+from gateway.onvif.face.media import MEDIA2_PATH, MEDIA_PATH
+from gateway.onvif.face.profiles import MediaProfile
+from gateway.simulator.onvif_face import camera_face, identity_of, profile_of
 from gateway.simulator.video_codec import VideoSpec
 
 WSDL = Path(sysconfig.get_path("purelib")) / "wsdl"
 USERS = {"admin": "secret"}
-MAIN = MediaProfile("main", "Main stream", "/main", VideoSpec(), Codec.AAC)
-SUB = MediaProfile("sub", "Sub <stream>", "/sub", VideoSpec(width=640, height=360, fps=15, gop=30), Codec.PCMU)
+MAIN = profile_of("main", "Main stream", "/main", VideoSpec(), Codec.AAC)
+SUB = profile_of("sub", "Sub <stream>", "/sub", VideoSpec(width=640, height=360, fps=15, gop=30), Codec.PCMU)
 
 
 class Device:
@@ -47,17 +41,18 @@ class Device:
         self.gatekeeper: Gatekeeper | None = Authenticator(USERS, schemes=(Scheme.DIGEST,)) if auth else None
         self.synchronised: list[str] = []
         self.last: OnvifAnswer | None = None
-        self.face = OnvifFace(
+        self.face = camera_face(
             identity_of("Front door & yard"),
             lambda: self.profiles,
-            Access(USERS, lambda: self.gatekeeper),
+            USERS,
+            lambda: self.gatekeeper,
             rtsp_port=lambda: 5554,
             synchronise=self.synchronised.append,
             clock=lambda: time.time() + clock_offset_s,
         )
 
     def call(self, body: bytes, path: str = DEVICE_PATH, authorization: str | None = None) -> OnvifAnswer:
-        self.last = self.face.handle(OnvifRequest(body, path, authorization, "192.0.2.7", 8000))
+        self.last = asyncio.run(self.face.handle(OnvifRequest(body, path, authorization, "192.0.2.7", 8000)))
         return self.last
 
     def content(self, namespace: str, operation: str, arguments: str = "") -> etree._Element:
@@ -123,6 +118,7 @@ def test_zeep_reads_the_device_service(device: Device):
     assert client.GetCapabilities().Media.XAddr == "http://192.0.2.7:8000/onvif/media_service"
     services = client.GetServices(IncludeCapability=False)
     assert [entry.XAddr.rsplit("/", 1)[1] for entry in services] == ["device_service", "media_service", "media2_service"]
+    assert [user.Username for user in client.GetUsers()] == ["admin"]
     assert "onvif://www.onvif.org/name/Front%20door%20%26%20yard" in [scope.ScopeItem for scope in client.GetScopes()]
     assert client.GetHostname().Name == "front-door-yard"
     interface = client.GetNetworkInterfaces()[0]
@@ -151,7 +147,7 @@ def test_zeep_reads_the_media_service(device: Device):
 
 
 def test_media1_has_no_word_for_h265_and_media2_has():
-    device = Device(replace(MAIN, video=VideoSpec(Codec.H265)), auth=False)
+    device = Device(profile_of("main", "Main", "/main", VideoSpec(Codec.H265), Codec.AAC), auth=False)
     profile = media_service(device, password=None).GetProfiles()[0]
     assert profile.VideoEncoderConfiguration is None
     assert media_service(device, password=None).GetVideoEncoderConfigurations() == []
@@ -221,7 +217,7 @@ def test_a_camera_with_a_wrong_clock_says_so_and_refuses_our_time():
 
 def test_unknown_operations_and_profiles_are_the_faults_onvif_names(device: Device):
     with pytest.raises(zeep.exceptions.Fault) as caught:
-        device_service(device).GetUsers()
+        device_service(device).SystemReboot()
     assert any("ActionNotSupported" in str(code) for code in caught.value.subcodes)
     with pytest.raises(zeep.exceptions.Fault, match="does not exist"):
         media_service(device).GetProfile(ProfileToken="third")
@@ -233,7 +229,7 @@ def test_unknown_operations_and_profiles_are_the_faults_onvif_names(device: Devi
 def test_addresses_over_ipv6_are_bracketed():
     device = Device(auth=False)
     body = f'<e:Envelope xmlns:e="{soap.SOAP}"><e:Body><GetCapabilities xmlns="{soap.TDS}"/></e:Body></e:Envelope>'.encode()
-    answer = device.face.handle(OnvifRequest(body, DEVICE_PATH, None, "fe80::1", 80))
+    answer = asyncio.run(device.face.handle(OnvifRequest(body, DEVICE_PATH, None, "fe80::1", 80)))
     assert b"http://[fe80::1]:80/onvif/media_service" in answer.body
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import zeep
 import zeep.exceptions
 
+from gateway.onvif.face.face import OnvifFace, OnvifRequest
 from gateway.onvif.schema import wsdl_directory
-from gateway.simulator.onvif_documents import MediaProfile
-from gateway.simulator.onvif_face import Access, OnvifFace, OnvifRequest, identity_of
+from gateway.simulator.onvif_face import camera_face, identity_of, profile_of
 from gateway.simulator.picture import AIM_LUMA, Layout, Painter
 from gateway.simulator.ptz_face import PTZ_PATH, PtzFace, configuration
 from gateway.simulator.ptz_head import CENTRE, TURN_PER_S, PtzHead
@@ -36,7 +38,7 @@ class Wire(zeep.Transport):
         self._face = face
 
     def post(self, address: str, message: bytes, headers: object):
-        answer = self._face.handle(OnvifRequest(message, PTZ_PATH, None, "192.0.2.7", 8000))
+        answer = asyncio.run(self._face.handle(OnvifRequest(message, PTZ_PATH, None, "192.0.2.7", 8000)))
 
         class Response:
             status_code = answer.status
@@ -61,10 +63,10 @@ def head() -> PtzHead:
 def ptz(head: PtzHead, clock: Clock):
     """The service as zeep sees it, strict about the schema."""
     face = PtzFace(head, clock)
-    main = MediaProfile("main", "Main", "/main", VideoSpec(), None, configuration())
-    onvif = OnvifFace(
-        identity_of("Yard"), lambda: (main,), Access({}, lambda: None), rtsp_port=lambda: 554, synchronise=lambda _token: None,
-        extensions=[face],
+    main = profile_of("main", "Main", "/main", VideoSpec(), None, configuration())
+    onvif = camera_face(
+        identity_of("Yard"), lambda: (main,), {}, lambda: None, rtsp_port=lambda: 554, synchronise=lambda _token: None,
+        clock=clock, extensions=[face],
     )  # fmt: skip
     wire = Wire(onvif)
     client = zeep.Client(str(wsdl_directory() / "ptz.wsdl"), transport=wire, settings=zeep.Settings(strict=True))

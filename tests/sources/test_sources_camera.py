@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from gateway import errors, views
-from gateway.config.model import Camera, Credential, RtspDefaults, Secret, SubPolicy
+from gateway.config.model import Camera, Credential, Listen, RtspDefaults, Secret, SubPolicy
 from gateway.media.state import State
 from gateway.sources.account import with_login
 from gateway.sources.camera import CameraSource
@@ -150,7 +150,7 @@ def test_camera_with_one_profile_is_asked_once_and_its_sub_is_not_offered():
         await until(lambda: source.streams[1].status.code == "no-such-path" and source.status.code == "unreachable")
         assert source.streams[1].status.next_retry - time.time() > 40
         assert len(asked) == 1
-        view = views.camera_view(source, None)
+        view = views.camera_view(source, Listen(rtmp=None))
         assert [stream.id for stream in view.streams] == ["cam"]
         assert "hls_sub" not in view.urls
 

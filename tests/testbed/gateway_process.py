@@ -39,7 +39,7 @@ class GatewayProcess:
         """`enter` stands before the command: what takes it to another host."""
         self.folder = folder
         self._enter = list(enter)
-        self.ports = {name: free_port() for name in ("https", "http", "rtmp")}
+        self.ports = {name: free_port() for name in ("https", "http", "rtmp", "rtsp")}
         self.settings: dict[str, Any] = {
             "listen": {name: f"127.0.0.1:{port}" for name, port in self.ports.items()},
             "data_dir": str(folder / "data"),
@@ -146,6 +146,10 @@ class GatewayProcess:
     def rtmp(self, camera_id: str) -> str:
         """Address with the login that an RTMP player can give."""
         return f"rtmp://127.0.0.1:{self.ports['rtmp']}/live/{camera_id}?user=admin&pass={quote(PASSWORD)}"
+
+    def rtsp(self, stream: str, login: str = "") -> str:
+        """Address over RTSP; `login` is `user:password@`."""
+        return f"rtsp://{login}127.0.0.1:{self.ports['rtsp']}/live/{stream}"
 
     def reload(self) -> None:
         """SIGHUP, and wait until it was heard."""

@@ -43,9 +43,9 @@ class Play:
         return max((b - a for a, b in itertools.pairwise(ordered)), default=0.0)
 
 
-def ffmpeg(url: str, seconds: float) -> Play:
-    """Decode `seconds` of stream time with the system's ffmpeg, and list its packets beside it."""
-    command = ["ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-threads", "1", "-i", url]
+def ffmpeg(url: str, seconds: float, *options: str) -> Play:
+    """Decode `seconds` of stream time with the system's ffmpeg, and list its packets beside it. `options` are the input's."""
+    command = ["ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-threads", "1", *options, "-i", url]
     command += ["-map", "0", "-t", str(seconds), "-progress", "pipe:2", "-f", "null", "-"]
     command += ["-map", "0", "-t", str(seconds), "-c", "copy", "-f", "framecrc", "pipe:1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + START_ALLOWANCE_S, check=False)

@@ -23,7 +23,7 @@ def test_a_camera_is_described_completely_and_without_credentials(client):
     assert camera["urls"]["rtmp"] == "rtmp://10.0.0.5:1935/live/front-door"
     assert camera["source"] == "rtsp://***@192.168.1.64/ch1"
     stream = camera["streams"][0]
-    assert stream["viewers"] == {"rtmp": 0, "hls": 3, "ws": 0}
+    assert stream["viewers"] == {"rtmp": 0, "hls": 3, "ws": 0, "rtsp": 0}
     assert {"id", "codec", "codecs", "width", "height", "fps", "audio", "audio_note", "bitrate", "keyframe_interval",
             "on_demand"} <= set(stream)  # fmt: skip
     assert "hunter22" not in answer.text

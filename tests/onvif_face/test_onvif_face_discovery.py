@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.simulator.discovery_face import DN, GROUP, WSA, WSD, Announced, DiscoveryFace, Responder
+from gateway.onvif.face.discovery import DN, GROUP, WSA, WSD, Announced, DiscoveryFace, Responder
+from gateway.onvif.face.soap import SOAP, TDS, parse_xml, text_of
 from gateway.simulator.onvif_face import identity_of
-from gateway.simulator.soap import SOAP, TDS, parse_xml, text_of
 
 YARD = Announced(identity_of("Yard"), "0.0.0.0", 8001)
 LOCAL = Announced(identity_of("Desk"), "127.0.0.1", 8002)
@@ -174,7 +174,7 @@ def test_over_loopback_multicast_hello_probe_and_bye():
 
 
 def test_a_flood_of_probes_is_not_multiplied(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("gateway.simulator.discovery_face.MAX_PROBES_PER_S", 3)
+    monkeypatch.setattr("gateway.onvif.face.discovery.MAX_PROBES_PER_S", 3)
 
     async def scenario() -> None:
         face = DiscoveryFace(lambda: (LOCAL,), port=0)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ListenError
-from gateway.simulator import http_face
-from gateway.simulator.http_face import MAX_BODY_BYTES, BadRequest, HttpFace, HttpRequest, HttpResponse, parse_head
+from gateway.onvif.face import http_face
+from gateway.onvif.face.http_face import MAX_BODY_BYTES, BadRequest, HttpFace, HttpRequest, HttpResponse, found_at, parse_head
 
 
 async def echo(request: HttpRequest) -> HttpResponse:
@@ -55,7 +55,7 @@ def test_two_requests_on_one_connection():
     post = b"POST /onvif/x?a=1&b=%20c HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody"
     (first, text), (second, _) = serve(post + b"GET /%41 HTTP/1.1\r\n\r\n", answers=2)
     assert (first, second) == (200, 200)
-    assert text.startswith(b"POST /onvif/x {'a': '1', 'b': ' c'} 127.0.0.1:")
+    assert text.startswith(b"POST /onvif/x {'a': '1', 'b': ' c'} h:80 ")
     assert text.endswith(b" body")
 
 
@@ -70,7 +70,11 @@ def test_head_has_no_body():
         (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcde", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFF\r\n", 413),
         (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1), 413),
         (b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
         (b"GET /broken HTTP/1.1\r\n\r\n", 500),
@@ -156,3 +160,56 @@ def test_keep_alive_follows_the_version_and_the_header():
     assert not parse_head(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").keep_alive
     assert not parse_head(b"GET / HTTP/1.0\r\n\r\n").keep_alive
     assert parse_head(b"GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n").keep_alive
+
+
+def test_bodies_in_chunks_are_put_together():
+    head = b"POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = b"2\r\nbo\r\n2;ext=1\r\ndy\r\n0\r\nTrailer: x\r\n\r\n"
+    (first, text), (second, _) = serve(head + chunks + b"GET / HTTP/1.1\r\n\r\n", answers=2)
+    assert (first, second) == (200, 200)
+    assert text.endswith(b" body")
+
+
+def test_a_client_that_waits_for_leave_to_send_its_body_gets_it():
+    async def scenario() -> bytes:
+        face = HttpFace(echo)
+        reader, writer = await asyncio.open_connection("127.0.0.1", await face.start("127.0.0.1", 0))
+        try:
+            writer.write(b"POST /x HTTP/1.1\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+            async with asyncio.timeout(5):
+                assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+                writer.write(b"body")
+                return await reader.read()
+        finally:
+            writer.close()
+            await face.stop()
+
+    answer = asyncio.run(scenario())
+    assert answer.endswith(b" body")
+    assert b"\r\nContent-Length: " in answer, "libonvif looks for exactly these letters"
+
+
+@pytest.mark.parametrize(
+    ("header", "place"),
+    [
+        (None, ("10.0.0.1", 8000)),
+        ("10.0.0.1", ("10.0.0.1", 8000)),  # libonvif leaves the port out
+        ("10.0.0.1:8000", ("10.0.0.1", 8000)),
+        ("gate.example", ("gate.example", 80)),  # a router forwards its port 80 to us
+        ("gate.example:9000", ("gate.example", 9000)),
+        ("[fe80::1]:9000", ("fe80::1", 9000)),
+        ("<evil>", ("10.0.0.1", 8000)),
+        ("x:0", ("10.0.0.1", 8000)),
+        ("x:70000", ("10.0.0.1", 8000)),
+    ],
+)
+def test_answers_name_the_place_where_the_client_has_found_us(header: str | None, place: tuple[str, int]):
+    assert found_at(header, "10.0.0.1", 8000) == place
+    assert found_at(header, "::ffff:10.0.0.1", 8000) == place
+
+
+@given(st.text(max_size=60))
+def test_any_host_header_is_a_place_without_markup(header: str):
+    host, port = found_at(header, "10.0.0.1", 8000)
+    assert not set(host) & set("<>&'\" \r\n")
+    assert 0 < port <= 65_535

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.rtsp.auth import (
+from gateway.http.authenticator import (
     NONCE_LIFETIME_S,
     Authenticator,
     RefuseAll,

@@ -1,7 +1,9 @@
-"""A small HTTP/1.1 server for a camera's ONVIF service, its snapshots, and the simulator's control. Event loop only.
+"""A small HTTP/1.1 server for ONVIF services, their snapshots, and the simulator's control. Event loop only.
 
-Enough HTTP for SOAP clients and browsers: bodies by Content-Length, keep-alive, limits and deadlines on everything. The
-parser is pure; `HttpFace` is the shell around it.
+Recorders speak HTTP as their authors imagined it: libonvif looks for `Content-Length: ` in exactly these letters, while
+granian writes all names small, and it leaves the port out of `Host`. So an ONVIF device has a listener of its own that
+answers as cameras do. Enough HTTP for SOAP clients and browsers: bodies by length or in chunks, keep-alive, limits and
+deadlines on everything. The parser is pure; `HttpFace` is the shell around it.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ REQUEST_TIMEOUT_S = 10.0
 """From the first byte of a request to the last, and for writing its answer."""
 STOP_TIMEOUT_S = 1.0
 
+DEFAULT_PORT, MAX_PORT = 80, 65_535
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::(?P<port>[1-9]\d{0,4}))?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,6})[ \t]*(?:;[^\r\n]*)?\r\n")
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]{1,4096}) HTTP/1\.([01])")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
 
@@ -50,11 +55,12 @@ class Head:
     headers: Mapping[str, str]
     keep_alive: bool
     body_length: int
+    chunked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A whole request. `host` and `port` are our own address as the client reached it, `client` is the client's."""
+    """A whole request. `host` and `port` are where the client has found us, `client` is its own address."""
 
     method: str
     path: str
@@ -110,8 +116,9 @@ def parse_head(data: bytes) -> Head:
         if name == "content-length" and headers.get(name, value) != value:
             raise BadRequest("contradicting Content-Length")
         headers[name] = value
-    if "transfer-encoding" in headers:
-        raise BadRequest("only bodies with Content-Length are taken", 411)
+    chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+    if "transfer-encoding" in headers and (not chunked or "content-length" in headers):
+        raise BadRequest("a body comes with Content-Length or in chunks", 400 if chunked else 501)
     length = headers.get("content-length", "0")
     if not re.fullmatch(r"[0-9]{1,9}", length):
         raise BadRequest("malformed Content-Length")
@@ -119,7 +126,23 @@ def parse_head(data: bytes) -> Head:
         raise BadRequest("body too large", 413)
     connection = headers.get("connection", "").lower()
     keep_alive = "close" not in connection and (match[3] == b"1" or "keep-alive" in connection)
-    return Head(match[1].decode(), match[2].decode(), headers, keep_alive, int(length))
+    return Head(match[1].decode(), match[2].decode(), headers, keep_alive, int(length), chunked)
+
+
+def found_at(host_header: str | None, local: str, port: int) -> tuple[str, int]:
+    """Host and port by which a client has found us, who listen at `local` (an address without brackets) and `port`.
+
+    Behind a port forwarding only the client knows them. But a header that names our own address without a port means
+    nothing by it (libonvif), and one that cannot be read means nothing at all.
+    """
+    local = local.removeprefix("::ffff:") if "." in local else local
+    match = _HOST.fullmatch(host_header or "")
+    if match is None or int(match["port"] or port) > MAX_PORT:
+        return local, port
+    host = match["ipv6"] or match["name"]
+    if match["port"]:
+        return host, int(match["port"])
+    return host, port if host == local else DEFAULT_PORT
 
 
 class HttpFace:
@@ -181,7 +204,9 @@ class HttpFace:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT_S):
                 head = parse_head(first + await reader.readuntil(b"\r\n\r\n"))
-                body = await reader.readexactly(head.body_length)
+                if head.headers.get("expect", "").lower() == "100-continue":
+                    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # .NET clients wait for it
+                body = await (_read_chunks(reader) if head.chunked else reader.readexactly(head.body_length))
         except asyncio.LimitOverrunError:
             return await self._refuse(writer, HttpResponse(431))
         except BadRequest as error:
@@ -195,6 +220,7 @@ class HttpFace:
     async def _answer(self, head: Head, body: bytes, writer: asyncio.StreamWriter) -> HttpResponse:
         local, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
         raw_path, _, query = head.target.partition("?")
+        host, port = found_at(head.headers.get("host"), local[0], local[1])
         request = HttpRequest(
             method=head.method,
             path=unquote(raw_path, errors="replace"),
@@ -202,14 +228,14 @@ class HttpFace:
             query=dict(parse_qsl(query, keep_blank_values=True)),
             headers=head.headers,
             body=body,
-            host=local[0],
-            port=local[1],
-            client=peer[0] if peer else "",
+            host=host,
+            port=port,
+            client=peer[0].removeprefix("::ffff:") if peer else "",
         )
         try:
             return await self._handler(request)
         except Exception:
-            log.exception("simulator: a request for %s failed", request.path)
+            log.exception("onvif: a request for %s failed", request.path)
             return HttpResponse(500)
 
     async def _refuse(self, writer: asyncio.StreamWriter, response: HttpResponse) -> bool:
@@ -217,3 +243,23 @@ class HttpFace:
         async with asyncio.timeout(REQUEST_TIMEOUT_S):
             await writer.drain()
         return False
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    """A body in chunks (RFC 9112 section 7.1), as some gSOAP clients send it. Raises BadRequest."""
+    body = b""
+    while True:
+        match = _CHUNK_SIZE.fullmatch(await reader.readuntil(b"\r\n"))
+        if match is None:
+            raise BadRequest("malformed chunk")
+        size = int(match[1], 16)
+        if len(body) + size > MAX_BODY_BYTES:
+            raise BadRequest("body too large", 413)
+        chunk = await reader.readexactly(size + 2) if size else b""
+        if size and not chunk.endswith(b"\r\n"):
+            raise BadRequest("malformed chunk")
+        if not size:
+            while await reader.readuntil(b"\r\n") != b"\r\n":
+                pass  # trailers, bounded by the request's deadline
+            return body
+        body += chunk[:-2]

@@ -6,25 +6,20 @@ document is ever loaded, and documents that define entities are refused.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import hmac
-from collections import OrderedDict
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape
 
 from lxml import etree  # type: ignore[import-untyped]  # ships no types
 
+from gateway.onvif.face.tokens import UsernameToken
+
 MAX_BODY_BYTES = 64 * 1024
 """Calls are one or two kilobytes."""
-CREATED_WINDOW_S = 60.0
-"""Cameras refuse tokens made minutes ago, so that an overheard one is worthless; some allow only 5 s."""
-MAX_NONCES = 4096
-"""Over a minute of 60 calls a second; the oldest are forgotten first."""
+MAX_DEPTH = 32
+"""Calls nest eight deep at most."""
 
 SOAP = "http://www.w3.org/2003/05/soap-envelope"
 WSSE = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -36,11 +31,22 @@ TRT = "http://www.onvif.org/ver10/media/wsdl"
 TR2 = "http://www.onvif.org/ver20/media/wsdl"
 TPTZ = "http://www.onvif.org/ver20/ptz/wsdl"
 TEV = "http://www.onvif.org/ver10/events/wsdl"
+TNS1 = "http://www.onvif.org/ver10/topics"
+WSNT = "http://docs.oasis-open.org/wsn/b-2"
+WSTOP = "http://docs.oasis-open.org/wsn/t-1"
+XS = "http://www.w3.org/2001/XMLSchema"
+WSA = "http://www.w3.org/2005/08/addressing"
+PREFIXES: Mapping[str, str] = {
+    "s": SOAP, "xs": XS, "a": WSA, "ter": TER, "tt": TT, "tds": TDS, "trt": TRT, "tr2": TR2, "tev": TEV, "tns1": TNS1,
+    "wsnt": WSNT, "wstop": WSTOP,
+}  # fmt: skip
+"""What answers may use."""
+_MARKUP_DECLARATION = re.compile(rb"<!(?!--|\[CDATA\[)")
 
 Element: TypeAlias = Any
 """An XML element: lxml ships no types."""
 
-_NAMESPACES = f'xmlns:s="{SOAP}" xmlns:ter="{TER}" xmlns:tt="{TT}" xmlns:tds="{TDS}" xmlns:trt="{TRT}" xmlns:tr2="{TR2}"'
+_NAMESPACES = " ".join(f'xmlns:{prefix}="{namespace}"' for prefix, namespace in PREFIXES.items())
 
 
 class SoapFault(Exception):
@@ -59,17 +65,6 @@ class SoapFault(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class UsernameToken:
-    """WS-Security UsernameToken. `digest` tells whether `password` is a PasswordDigest or the password itself."""
-
-    username: str
-    password: str
-    digest: bool
-    nonce: str
-    created: str
-
-
-@dataclass(frozen=True, slots=True)
 class Call:
     """One operation with its arguments."""
 
@@ -77,6 +72,8 @@ class Call:
     operation: str
     element: Element
     token: UsernameToken | None
+    message_id: str = ""
+    """Of WS-Addressing, which event clients use; empty for all others."""
 
     def text(self, name: str) -> str | None:
         """Stripped text of the first descendant called `name`, whatever its namespace; None if there is none."""
@@ -88,11 +85,23 @@ class Call:
 
 
 def parse_xml(data: bytes) -> Element:
-    """Root of a small, self-contained document. Raises ValueError for anything else."""
+    """Root of a small, shallow, self-contained document in UTF-8. Raises ValueError for anything else.
+
+    Whatever declares anything is refused before libxml2 sees it: entities would be expanded in attributes regardless of
+    its options.
+    """
     if len(data) > MAX_BODY_BYTES:
         raise ValueError("document too large")
+    if _MARKUP_DECLARATION.search(data):
+        raise ValueError("document type declarations are not accepted")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
+        encoding="utf-8",  # in another encoding a declaration would have gone unseen
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(data, parser)
@@ -100,7 +109,18 @@ def parse_xml(data: bytes) -> Element:
         raise ValueError("not well-formed XML") from error
     if root is None or root.getroottree().docinfo.doctype:
         raise ValueError("document type declarations are not accepted")
+    if _too_deep(root):
+        raise ValueError("document too deep")
     return root
+
+
+def _too_deep(root: Element) -> bool:
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [child for element in level for child in element]
+        if not level:
+            return False
+    return True
 
 
 def local_name(element: Element) -> str:
@@ -127,13 +147,22 @@ def parse_call(body: bytes) -> Call:
     if operation is None:
         raise SoapFault("the envelope has no body", "WellFormed")
     name = etree.QName(operation)
-    return Call(name.namespace or "", str(name.localname), operation, _token(root.find("{*}Header")))
+    header = root.find("{*}Header")
+    message_id = None if header is None else next(header.iter(f"{{{WSA}}}MessageID"), None)
+    return Call(
+        name.namespace or "",
+        str(name.localname),
+        operation,
+        _token(header),
+        "" if message_id is None else (message_id.text or "").strip(),
+    )
 
 
-def envelope(content: str) -> bytes:
-    """An answer around `content`, which may use the prefixes s, ter, tt, tds, trt and tr2."""
+def envelope(content: str, header: str = "") -> bytes:
+    """An answer around `content`; both may use `PREFIXES`."""
+    head = f"<s:Header>{header}</s:Header>" if header else ""
     return (
-        f'<?xml version="1.0" encoding="UTF-8"?>\n<s:Envelope {_NAMESPACES}><s:Body>{content}</s:Body></s:Envelope>'
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<s:Envelope {_NAMESPACES}>{head}<s:Body>{content}</s:Body></s:Envelope>'
     ).encode()
 
 
@@ -147,54 +176,6 @@ def fault(error: SoapFault) -> bytes:
         f"<s:Fault><s:Code><s:Value>{code}</s:Value>{codes}</s:Code>"
         f'<s:Reason><s:Text xml:lang="en">{escape(error.reason)}</s:Text></s:Reason></s:Fault>'
     )
-
-
-def password_digest(nonce: bytes, created: str, password: str) -> str:
-    """PasswordDigest of WS-Security UsernameToken Profile 1.0, section 3.1."""
-    digest = hashlib.sha1(nonce + created.encode() + password.encode(), usedforsecurity=False).digest()
-    return base64.b64encode(digest).decode()
-
-
-class TokenJudge:
-    """Verifies UsernameTokens: password, age, and that no digest is used twice."""
-
-    def __init__(self, users: Mapping[str, str]) -> None:
-        self._users = users
-        self._nonces: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    def accepts(self, token: UsernameToken, now: float) -> bool:
-        """Whether the token is right at `now`, Unix seconds of the camera's own clock."""
-        password = self._users.get(token.username)
-        if not token.digest:
-            return password is not None and hmac.compare_digest(token.password.encode(), password.encode())
-        created = parse_time(token.created)
-        try:
-            nonce = base64.b64decode(token.nonce, validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        expected = password_digest(nonce, token.created, password or "")
-        if not hmac.compare_digest(expected.encode(), token.password.encode()) or password is None:
-            return False
-        if created is None or abs(created - now) > CREATED_WINDOW_S or (token.nonce, token.created) in self._nonces:
-            return False
-        self._nonces[token.nonce, token.created] = None
-        if len(self._nonces) > MAX_NONCES:
-            self._nonces.popitem(last=False)
-        return True
-
-
-def parse_time(text: str) -> float | None:
-    """Unix seconds of an xs:dateTime in UTC; None if it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    try:
-        return moment.timestamp()
-    except (OverflowError, ValueError):
-        return None
 
 
 def _token(header: Element | None) -> UsernameToken | None:

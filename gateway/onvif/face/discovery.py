@@ -1,7 +1,7 @@
-"""WS-Discovery as a camera does it: announces itself, answers Probe and Resolve, says goodbye. Event loop only.
+"""WS-Discovery as a device does it: announces itself, answers Probe and Resolve, says goodbye. Event loop only.
 
-`Responder` is pure: datagrams in, datagrams out. `DiscoveryFace` is the shell: one UDP socket on port 3702 for all cameras
-of a simulator, shared with whatever else answers there.
+`Responder` is pure: datagrams in, datagrams out. `DiscoveryFace` is the shell: one UDP socket on port 3702 for all devices
+of a process, shared with whatever else answers there.
 
 Specification: WS-Discovery (April 2005) as profiled by ONVIF Core section 7.
 """
@@ -20,9 +20,9 @@ from xml.sax.saxutils import escape
 
 from gateway.errors import ListenError
 from gateway.onvif import interfaces
-from gateway.simulator.onvif_documents import DeviceIdentity
-from gateway.simulator.onvif_face import DEVICE_PATH
-from gateway.simulator.soap import SOAP, TDS, Element, local_name, parse_xml, text_of
+from gateway.onvif.face.device import DEVICE_PATH
+from gateway.onvif.face.identity import DeviceIdentity
+from gateway.onvif.face.soap import SOAP, TDS, Element, local_name, parse_xml, text_of
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ REJOIN_INTERVAL_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """A camera that can be found. `host` is the address it listens on; an unspecified one means all."""
+    """A device that can be found. `host` is the address it listens on; an unspecified one means all."""
 
     identity: DeviceIdentity
     host: str
@@ -56,11 +56,11 @@ class Announced:
 
 
 class Responder:
-    """Answers for the cameras that `cameras` gives at that moment."""
+    """Answers for the devices that `devices` gives at that moment."""
 
-    def __init__(self, cameras: Callable[[], Iterable[Announced]], instance: int | None = None) -> None:
+    def __init__(self, devices: Callable[[], Iterable[Announced]], instance: int | None = None) -> None:
         """`instance` is AppSequence's InstanceId: grows with every start (default: Unix seconds)."""
-        self._cameras = cameras
+        self._devices = devices
         self._instance = int(time.time()) if instance is None else instance
         self._message = 0
 
@@ -77,29 +77,29 @@ class Responder:
             return []
         kind = local_name(question)
         if kind == "Probe":
-            found = [camera for camera in self._visible(local, prober) if _matches(question, camera.identity)]
-            return [self._reply("ProbeMatches", "ProbeMatch", message_id, camera, local) for camera in found]
+            found = [device for device in self._visible(local, prober) if _matches(question, device.identity)]
+            return [self._reply("ProbeMatches", "ProbeMatch", message_id, device, local) for device in found]
         if kind == "Resolve":
             wanted = text_of(question, "Address")
-            found = [camera for camera in self._visible(local, prober) if camera.identity.endpoint == wanted]
-            return [self._reply("ResolveMatches", "ResolveMatch", message_id, camera, local) for camera in found]
+            found = [device for device in self._visible(local, prober) if device.identity.endpoint == wanted]
+            return [self._reply("ResolveMatches", "ResolveMatch", message_id, device, local) for device in found]
         return []
 
-    def hello(self, camera: Announced, local: str) -> bytes:
-        """The announcement of a camera to those who reach us at `local`."""
-        return self._envelope("Hello", EVERYONE, None, f"<d:Hello>{_description(camera, local)}</d:Hello>")
+    def hello(self, device: Announced, local: str) -> bytes:
+        """The announcement of a device to those who reach us at `local`."""
+        return self._envelope("Hello", EVERYONE, None, f"<d:Hello>{_description(device, local)}</d:Hello>")
 
-    def bye(self, camera: Announced) -> bytes:
-        """The goodbye of a camera."""
-        return self._envelope("Bye", EVERYONE, None, f"<d:Bye>{_reference(camera)}</d:Bye>")
+    def bye(self, device: Announced) -> bytes:
+        """The goodbye of a device."""
+        return self._envelope("Bye", EVERYONE, None, f"<d:Bye>{_reference(device)}</d:Bye>")
 
     def _visible(self, local: str, prober: str) -> list[Announced]:
-        """Cameras that listen on loopback only exist for probers on this machine."""
+        """Devices that listen on loopback only exist for probers on this machine."""
         here = local == prober or prober.startswith("127.")
-        return [camera for camera in self._cameras() if here or not camera.host.startswith("127.")]
+        return [device for device in self._devices() if here or not device.host.startswith("127.")]
 
-    def _reply(self, action: str, match: str, relates_to: str, camera: Announced, local: str) -> bytes:
-        content = f"<d:{action}><d:{match}>{_description(camera, local)}</d:{match}></d:{action}>"
+    def _reply(self, action: str, match: str, relates_to: str, device: Announced, local: str) -> bytes:
+        content = f"<d:{action}><d:{match}>{_description(device, local)}</d:{match}></d:{action}>"
         return self._envelope(action, ANONYMOUS, relates_to, content)
 
     def _envelope(self, action: str, to: str, relates_to: str | None, content: str) -> bytes:
@@ -117,11 +117,11 @@ class Responder:
 class DiscoveryFace:
     """The responder on the network."""
 
-    def __init__(self, cameras: Callable[[], Iterable[Announced]], *, port: int = PORT) -> None:
-        self._cameras = cameras
+    def __init__(self, devices: Callable[[], Iterable[Announced]], *, port: int = PORT) -> None:
+        self._devices = devices
         self.port = port
         """UDP port; 0 becomes the one the system picked once started."""
-        self._responder = Responder(cameras)
+        self._responder = Responder(devices)
         self._transport: asyncio.DatagramTransport | None = None
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -129,7 +129,7 @@ class DiscoveryFace:
         self._answered = 0
 
     async def start(self) -> None:
-        """Join the group on every interface, loopback included, and announce all cameras. Raises ListenError."""
+        """Join the group on every interface, loopback included, and announce all devices. Raises ListenError."""
         try:
             sock = _open_socket(self.port)
         except OSError as error:
@@ -140,27 +140,27 @@ class DiscoveryFace:
             lambda: _Protocol(self._received), sock=sock
         )
         self._rejoin(sock)
-        for camera in self._cameras():
-            self.announce(camera)
+        for device in self._devices():
+            self.announce(device)
 
-    def announce(self, camera: Announced) -> None:
-        """Send a Hello on every interface where the camera can be reached."""
+    def announce(self, device: Announced) -> None:
+        """Send a Hello on every interface where the device can be reached."""
         for interface in interfaces.ipv4():
-            if interface.address.startswith("127.") or not camera.host.startswith("127."):
-                self._multicast(self._responder.hello(camera, interface.address), interface.address)
+            if interface.address.startswith("127.") or not device.host.startswith("127."):
+                self._multicast(self._responder.hello(device, interface.address), interface.address)
 
-    def dismiss(self, camera: Announced) -> None:
+    def dismiss(self, device: Announced) -> None:
         """Send a Bye."""
-        farewell = self._responder.bye(camera)
+        farewell = self._responder.bye(device)
         for interface in interfaces.ipv4():
             self._multicast(farewell, interface.address)
 
     async def stop(self) -> None:
-        """Say goodbye for all cameras and close. Harmless if not started."""
+        """Say goodbye for all devices and close. Harmless if not started."""
         if self._transport is None:
             return
-        for camera in self._cameras():
-            self.dismiss(camera)
+        for device in self._devices():
+            self.dismiss(device)
         if self._timer is not None:
             self._timer.cancel()
         self._transport.close()
@@ -202,17 +202,17 @@ class _Protocol(asyncio.DatagramProtocol):
         self._on_datagram(data, addr)
 
 
-def _description(camera: Announced, local: str) -> str:
-    host = local if camera.host in ("", "0.0.0.0", "::") else camera.host
+def _description(device: Announced, local: str) -> str:
+    host = local if device.host in ("", "0.0.0.0", "::") else device.host
     return (
-        f"{_reference(camera)}<d:Types>{_TYPES}</d:Types><d:Scopes>{' '.join(camera.identity.scopes)}</d:Scopes>"
-        f"<d:XAddrs>http://{host}:{camera.http_port}{DEVICE_PATH}</d:XAddrs>"
+        f"{_reference(device)}<d:Types>{_TYPES}</d:Types><d:Scopes>{' '.join(device.identity.scopes)}</d:Scopes>"
+        f"<d:XAddrs>http://{host}:{device.http_port}{DEVICE_PATH}</d:XAddrs>"
         "<d:MetadataVersion>1</d:MetadataVersion>"
     )
 
 
-def _reference(camera: Announced) -> str:
-    return f"<a:EndpointReference><a:Address>{camera.identity.endpoint}</a:Address></a:EndpointReference>"
+def _reference(device: Announced) -> str:
+    return f"<a:EndpointReference><a:Address>{device.identity.endpoint}</a:Address></a:EndpointReference>"
 
 
 def _matches(probe: Element, identity: DeviceIdentity) -> bool:

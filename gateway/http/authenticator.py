@@ -1,4 +1,4 @@
-"""Basic and Digest authentication of RTSP requests (RFC 2617, RFC 7616 with MD5, RFC 7617). Pure; clock injected.
+"""Basic and Digest authentication of RTSP and ONVIF requests (RFC 2617, RFC 7616 with MD5, RFC 7617). Pure; clock injected.
 
 MD5, because that is what cameras and NVRs speak; a client that cannot do Digest is offered Basic as well if the server
 wants it. Nonces carry their own time of issue and a keyed hash, so that none needs to be remembered.
@@ -16,12 +16,13 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
-
-from gateway.rtsp.target import parse_target
+from urllib.parse import unquote
 
 NONCE_LIFETIME_S = 300.0
 """Bounds how long an overheard answer can be replayed. A client with an old nonce is told `stale` and goes on."""
 
+_AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_TRACK = re.compile(r"/trackID=\d{1,3}/?$", re.IGNORECASE)
 _PARAMETER = re.compile(r'([A-Za-z]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))\s*(?:,\s*|$)')
 
 
@@ -185,7 +186,12 @@ def parse_parameters(text: str) -> dict[str, str] | None:
 
 def _same_resource(uri: str, named: str) -> bool:
     """Clients sign the presentation's URI for its tracks, with or without a trailing slash, or only its path."""
-    return parse_target(uri).path == parse_target(named).path
+    return _resource(uri) == _resource(named)
+
+
+def _resource(uri: str) -> str:
+    path = _TRACK.sub("", _AUTHORITY.sub("", uri)).partition("?")[0]
+    return unquote(path, errors="replace").strip("/")
 
 
 def _as_text(latin: str) -> str:

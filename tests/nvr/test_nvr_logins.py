@@ -1,0 +1,86 @@
+"""Who gets at the streams over RTSP: the viewing token in any form that clients make of it, or the user, slowly if guessing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.config.model import Onvif, Secret
+from gateway.http.authenticator import Verdict
+from gateway.nvr.logins import Logins, token_in
+
+ONVIF = Onvif(False, "nvr", Secret("pw"))
+URI = "rtsp://box:8554/live/yard"
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.fixture
+def logins() -> Callable[..., Logins]:
+    def make(onvif: Onvif = ONVIF, *, anonymous: bool = False, now: Callable[[], float] = lambda: 0.0) -> Logins:
+        access: Any = SimpleNamespace(anonymous_viewing=anonymous, is_viewing_token=lambda token: token == "to-ken_1")
+        return Logins(onvif, access, now)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [f"{URI}?token=to-ken_1", f"{URI}?token=to-ken_1/trackID=0", f"{URI}?a=b&token=to-ken_1", f"{URI}/?token=to-ken_1/"],
+)
+def test_the_viewing_token_opens_however_a_client_glues_the_track(logins: Callable[..., Logins], uri: str) -> None:
+    gate = logins().for_streams("192.0.2.1")
+    assert gate is not None
+    assert gate.check("SETUP", uri, None) is Verdict.GRANTED
+
+
+def test_the_user_opens_and_nobody_else(logins: Callable[..., Logins]) -> None:
+    gate = logins().for_streams("192.0.2.1")
+    assert gate is not None
+    assert gate.check("DESCRIBE", URI, None) is Verdict.MISSING
+    assert gate.check("DESCRIBE", f"{URI}?token=guess", None) is Verdict.MISSING
+    assert gate.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
+    assert gate.check("DESCRIBE", URI, basic("admin", "pw")) is Verdict.REFUSED
+    assert [challenge.partition(" ")[0] for challenge in gate.challenges()] == ["Digest", "Basic"]
+
+
+def test_without_a_user_only_the_token_opens(logins: Callable[..., Logins]) -> None:
+    gate = logins(Onvif()).for_streams("192.0.2.1")
+    assert gate is not None
+    for login in (basic("", ""), basic("nvr", ""), basic("None", "None")):
+        assert gate.check("DESCRIBE", URI, login) is Verdict.REFUSED
+
+
+def test_everybody_may_view_where_that_is_configured(logins: Callable[..., Logins]) -> None:
+    assert logins(anonymous=True).for_streams("192.0.2.1") is None
+
+
+def test_a_guessing_client_waits_on_new_connections_too_and_others_do_not(logins: Callable[..., Logins]) -> None:
+    clock = [0.0]
+    all_of_them = logins(now=lambda: clock[0])
+    for _ in range(6):
+        gate = all_of_them.for_streams("192.0.2.66")
+        assert gate is not None
+        assert gate.check("DESCRIBE", URI, basic("nvr", "guess")) is Verdict.REFUSED
+    again, other = all_of_them.for_streams("192.0.2.66"), all_of_them.for_streams("192.0.2.1")
+    assert again is not None
+    assert other is not None
+    assert again.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.REFUSED
+    assert all_of_them.for_pictures("192.0.2.66").check("GET", "/x", basic("nvr", "pw")) is Verdict.REFUSED
+    assert other.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
+    clock[0] += 200.0
+    assert again.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
+
+
+@given(st.text(max_size=60))
+def test_any_address_is_searched_for_a_token_without_an_error(uri: str) -> None:
+    token_in(uri)
+    token_in(f"rtsp://{uri}?token={uri}")
