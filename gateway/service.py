@@ -52,7 +52,7 @@ from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
 from gateway.web.app import create_app
-from gateway.web.ports import CameraView, DiscoveredView, Readiness
+from gateway.web.ports import CameraView, DiscoveredView, Readiness, WallView
 
 log = logging.getLogger(__name__)
 
@@ -244,6 +244,14 @@ class Service:
             return self._view(source) if source is not None else None
 
         return self._on_loop(look)
+
+    def wall_views(self) -> tuple[WallView, ...]:
+        """See `GatewayPort.wall_views`. Reads one reference, which a reload replaces as a whole."""
+        return tuple(views.wall_view(view) for view in self._config.views)
+
+    def embedders(self) -> tuple[str, ...]:
+        """See `GatewayPort.embedders`."""
+        return self._config.watch.embed
 
     def snapshot(self, camera_id: str, width: int | None) -> bytes | None:
         """See `GatewayPort.snapshot`. Decodes on the calling thread; a keyframe is decoded once per size."""

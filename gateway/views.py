@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from gateway.config.model import Camera, HostPort
+from gateway.config.model import Camera, HostPort, View
 from gateway.device.device import CameraDevice
 from gateway.media.state import State
 from gateway.media.track import Codec, Kind
@@ -15,7 +15,16 @@ from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.lookout import Sighting
 from gateway.sources.publish import PublishSource
 from gateway.sources.whereabouts import Whereabouts
-from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, Presence, PushView, StreamView
+from gateway.web.ports import (
+    CameraView,
+    DiscoveredView,
+    EventsView,
+    EventView,
+    Presence,
+    PushView,
+    StreamView,
+    WallView,
+)
 
 _OUTPUTS = ("rtmp", "hls", "ws")
 _SHOWN_WHILE = frozenset({State.LIVE, State.LATE})
@@ -53,6 +62,7 @@ def camera_view(
         source=redact(camera.rtsp or camera.address or "publisher"),
         found_at=found_at,
         picture_at=main.last_keyframe_at or None if main is not None else None,
+        group=camera.group,
         pushes=tuple(push_view(one) for one in pushes),
         ptz=device is not None and device.can_steer,
         events=events_view(device) if device is not None else None,
@@ -109,6 +119,11 @@ def stream_view(source: StreamSource | PublishSource) -> StreamView:
         on_demand=source.on_demand,
         dropped=dict(stream.demand.dropped),
     )
+
+
+def wall_view(view: View) -> WallView:
+    """One view of the configuration."""
+    return WallView(view.id, view.name, view.cameras, view.layout.value if view.layout is not None else None)
 
 
 def discovered_view(sighting: Sighting, where: Whereabouts, cameras: Sequence[Camera]) -> DiscoveredView:

@@ -158,6 +158,18 @@ def push_url(text: str, expand: Callable[[str], str]) -> PushUrl:
     )
 
 
+def web_origin(text: str) -> str:
+    """A web site as the browsers' policy names it: `https://portal.example:8443`, `https://*.example`, or `*` for all."""
+    match = _SCHEME.fullmatch(text)
+    if text != "*" and (match is None or match["scheme"] not in ("http", "https") or not _is_site(match["rest"])):
+        raise ValueError('must be a site without path, such as "https://portal.example", or "*" for all')
+    return text
+
+
+def _is_site(authority: str) -> bool:
+    return is_authority(authority.removeprefix("*."))
+
+
 def _scheme(text: str, allowed: tuple[str, str]) -> re.Match[str]:
     match = _SCHEME.fullmatch(text)
     if match is None or match["scheme"].lower() not in allowed:

@@ -29,6 +29,8 @@ from gateway.config.model import (
     Publish,
     Rtmp,
     RtspDefaults,
+    View,
+    Watch,
 )
 from gateway.config.schema import (
     CameraEntry,
@@ -37,6 +39,7 @@ from gateway.config.schema import (
     KeyProblems,
     Section,
     Surroundings,
+    ViewEntry,
     known_keys,
 )
 from gateway.config.yaml_source import Document, Kind, Scalar
@@ -60,6 +63,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         cameras[file] = entries.cameras if entries else {}
     files = [main, *drop_ins]
     _refuse_repeated_ids(files)
+    if settings is not None:
+        _refuse_views_of_unknown_cameras(main, settings.views, files)
     findings = sorted({finding for file in files for finding in file.findings})
     if findings or settings is None:
         raise ConfigError([str(finding) for finding in findings])
@@ -76,7 +81,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
         auth=Auth(settings.auth.anonymous_viewing),
+        watch=Watch(settings.watch.embed),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
+        views=tuple(View(key, entry.name or key, entry.cameras, entry.layout) for key, entry in settings.views.items()),
         warnings=tuple(str(warning) for warning in _unread(path)),
     )
 
@@ -176,6 +183,18 @@ def _refuse_repeated_ids(files: list[_File]) -> None:
                 file.findings.append(file.at(("cameras", key), f"this id is already used at {place}"))
 
 
+def _refuse_views_of_unknown_cameras(main: _File, views: Mapping[str, ViewEntry], files: list[_File]) -> None:
+    """Against the ids as written: a camera with a mistake of its own is not missing."""
+    sections = [file.document.root.get("cameras") for file in files]
+    known = {str(key) for section in sections if isinstance(section, dict) for key in section}
+    for key, view in views.items():
+        for position, camera in enumerate(view.cameras):
+            if camera not in known:
+                close = difflib.get_close_matches(camera, known, n=1)
+                hint = f', did you mean "{close[0]}"?' if close else ""
+                main.findings.append(main.at(("views", key, "cameras", position), f"there is no such camera{hint}"))
+
+
 def _camera(key: str, entry: CameraEntry) -> Camera:
     username, password = entry.login
     return Camera(
@@ -196,6 +215,7 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         events=entry.events,
         publish=Publish(entry.publish.key, entry.publish.second) if entry.publish else None,
         push=tuple(push.push() for push in entry.push),
+        group=entry.group,
     )
 
 

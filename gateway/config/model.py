@@ -31,6 +31,9 @@ __all__ = [
     "SubPolicy",
     "Transport",
     "UnannouncedPicture",
+    "View",
+    "WallLayout",
+    "Watch",
 ]
 
 
@@ -64,6 +67,20 @@ class UnannouncedPicture(enum.Enum):
     SUB = "sub"
     """The sub stream, if that is H.264."""
     REFUSE = "refuse"
+
+
+class WallLayout(enum.Enum):
+    """How the wall divides the screen; the values are those of `web/static/js/layout.js`."""
+
+    AUTO = "auto"
+    ONE = "1"
+    TWO = "2x2"
+    THREE = "3x3"
+    FOUR = "4x4"
+    FIVE = "5x5"
+    SIX = "6x6"
+    ONE_AND_FIVE = "1+5"
+    ONE_AND_SEVEN = "1+7"
 
 
 _HTTPS, _HTTP, _RTMP = (HostPort("0.0.0.0", port) for port in (8443, 8080, 1935))
@@ -205,6 +222,27 @@ class Camera:
     """Listen to what a camera given by `address` reports."""
     publish: Publish | None = None
     push: tuple[Push, ...] = ()
+    group: str | None = None
+    """Where on the site it is; the wall offers each group as a view."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Cameras the admin has put together for the wall, in the order they are shown."""
+
+    id: str
+    name: str
+    cameras: tuple[str, ...]
+    layout: WallLayout | None = None
+    """None: as the viewer likes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The pages with one camera each."""
+
+    embed: tuple[str, ...] = ()
+    """Origins whose pages may show them in a frame, besides this gateway's own; `*` is everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +257,8 @@ class Config:
     hls: Hls = Hls()
     rtmp: Rtmp = Rtmp()
     auth: Auth = Auth()
+    watch: Watch = Watch()
     cameras: tuple[Camera, ...] = ()
+    views: tuple[View, ...] = ()
     warnings: tuple[str, ...] = ()
     """Complete lines about what was read but is not served, in the form of the findings."""

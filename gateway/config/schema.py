@@ -30,6 +30,7 @@ from gateway.config.model import (
     SubPolicy,
     Transport,
     UnannouncedPicture,
+    WallLayout,
 )
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Kind, Scalar
@@ -192,7 +193,7 @@ def _fingerprint(text: str) -> str:
     return plain
 
 
-def _camera_id(text: str) -> str:
+def _identifier(text: str) -> str:
     if ID.fullmatch(text):
         return text
     proposal = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-")
@@ -235,6 +236,7 @@ PictureName = Annotated[UnannouncedPicture, PlainValidator(_choice(UnannouncedPi
 TransportName = Annotated[Transport, PlainValidator(_choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 Key = Annotated[Secret, PlainValidator(_key)]
+Origin = Annotated[str, PlainValidator(_reader(addresses.web_origin))]
 
 
 class ListenSection(Section):
@@ -380,6 +382,7 @@ def _nameless(url: PushUrl) -> None:
 
 class CameraEntry(Section):
     name: Label | None = None
+    group: Label | None = None
     enabled: Flag = True
     address: Annotated[str, PlainValidator(_reader(addresses.device_address))] | None = None
     rtsp: SourceText | None = None
@@ -464,8 +467,25 @@ def _one_password(password: Secret | None, password_file: Secret | None) -> Iter
         yield "password_file", 'give "password" or "password_file", not both'
 
 
-CameraId = Annotated[str, BeforeValidator(_camera_id)]
-Cameras = Annotated[dict[CameraId, CameraEntry], BeforeValidator(_null_is_absent)]
+class ViewEntry(Section):
+    name: Label | None = None
+    cameras: Annotated[tuple[Label, ...], BeforeValidator(_null_is_no_list)]
+    layout: Annotated[WallLayout, PlainValidator(_choice(WallLayout))] | None = None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if not self.cameras:
+            yield "cameras", "names no camera"
+        if len(set(self.cameras)) < len(self.cameras):
+            yield "cameras", "names a camera twice"
+
+
+class WatchSection(Section):
+    embed: Annotated[tuple[Origin, ...], BeforeValidator(_null_is_no_list)] = ()
+
+
+Identifier = Annotated[str, BeforeValidator(_identifier)]
+Cameras = Annotated[dict[Identifier, CameraEntry], BeforeValidator(_null_is_absent)]
+Views = Annotated[dict[Identifier, ViewEntry], BeforeValidator(_null_is_absent)]
 
 
 class CamerasFile(Section):
@@ -485,7 +505,9 @@ class ConfigFile(Section):
     hls: Annotated[HlsSection, BeforeValidator(_null_is_absent)] = HlsSection()
     rtmp: Annotated[RtmpSection, BeforeValidator(_null_is_absent)] = RtmpSection()
     auth: Annotated[AuthSection, BeforeValidator(_null_is_absent)] = AuthSection()
+    watch: Annotated[WatchSection, BeforeValidator(_null_is_absent)] = WatchSection()
     cameras: Cameras = {}
+    views: Views = {}
 
 
 def known_keys(top: type[Section], path: tuple[str | int, ...]) -> list[str]:

@@ -13,11 +13,12 @@ from werkzeug.exceptions import BadRequest, NotFound
 from gateway.http.access import Right
 from gateway.http.guard import BASIC_CHALLENGE, wants_challenge
 from gateway.redact import redact
-from gateway.web.caller import decide, host_name, is_admin, plain_request, port
+from gateway.web import qr
+from gateway.web.caller import access, decide, host_name, is_admin, plain_request, port
 from gateway.web.cookies import form_token_good, from_own_script, needs_form_token
 from gateway.web.errors import failure
 from gateway.web.ports import CameraView
-from gateway.web.view_json import camera_json, discovered_json
+from gateway.web.view_json import camera_json, discovered_json, wall_view_json
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 health = Blueprint("health", __name__)
@@ -55,10 +56,12 @@ def require(right: Right) -> Response | None:
 
 @api.get("/cameras")
 def cameras() -> Response:
-    """All cameras, in the order of the configuration."""
+    """All cameras, in the order of the configuration, and the views the configuration makes of them."""
     host, admin, operates = _host(), is_admin(), decide(Right.OPERATE).allowed
     found = [camera_json(camera, host, with_source=admin, operates=operates, brief=True) for camera in port().cameras()]
-    return jsonify({"site": port().site, "now": time.time(), "cameras": found})
+    views = [wall_view_json(view) for view in port().wall_views()]
+    listing = {"site": port().site, "version": port().version, "now": time.time(), "views": views, "cameras": found}
+    return jsonify(listing)
 
 
 @api.get("/cameras/<camera_id>")
@@ -80,6 +83,23 @@ def snapshot(camera_id: str) -> Response:
     if found.picture_at is not None:
         response.headers["X-Picture-At"] = f"{found.picture_at:.3f}"
     return response
+
+
+@api.get("/viewing-token")
+def viewing_token() -> Response:
+    """What "copy address" puts into an address so that it plays without a login. For the admin."""
+    refused = require(Right.ADMIN)
+    return refused if refused is not None else jsonify({"token": access().viewing_token})
+
+
+@api.get("/qr.svg")
+def qr_code() -> Response:
+    """An address as a QR code, for the camera of a phone."""
+    try:
+        drawing = qr.svg(request.args.get("text", ""))
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return Response(drawing, mimetype="image/svg+xml")
 
 
 @api.get("/discovery")

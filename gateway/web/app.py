@@ -22,6 +22,7 @@ from gateway.web.headers import security_headers
 from gateway.web.pages import AUTHORITY, HTTPS_PORT, pages
 from gateway.web.ports import GatewayPort
 from gateway.web.ptz_api import ptz
+from gateway.web.watch import watch
 
 WEB_ROOT = Path(gateway.__file__).parent.parent / "web"
 VENDOR_PREFIX = "vendor/"
@@ -68,6 +69,7 @@ def create_app(
     app.extensions[PORT_KEY] = port
     app.register_blueprint(pages)
     app.register_blueprint(discovery_page)
+    app.register_blueprint(watch)
     app.register_blueprint(api)
     app.register_blueprint(health)
     app.register_blueprint(ptz)

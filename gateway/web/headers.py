@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 
-def security_headers(host: str | None) -> dict[str, str]:
+
+def security_headers(host: str | None, embedders: Iterable[str] = ()) -> dict[str, str]:
     """Headers for an answer to a client that reached us under `host` (with port), None if that is malformed.
 
     Everything comes from this box. `blob:` is what Media Source players feed their video element and hls.js its
-    worker; the WebSocket origins are named because older Safari does not count them as 'self'.
+    worker; the WebSocket origins are named because older Safari does not count them as 'self'. `embedders` are further
+    origins that may show this page in a frame.
     """
     sockets = f" ws://{host} wss://{host}" if host else ""
+    framed_by = " ".join(("'self'", *embedders))
     policy = (
         "default-src 'self'; "
         "img-src 'self' data: blob:; "
         "media-src 'self' blob:; "
         "worker-src 'self' blob:; "
         f"connect-src 'self'{sockets}; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+        "object-src 'none'; base-uri 'none'; form-action 'self'; "
+        f"frame-ancestors {framed_by}"
     )
     return {
         "Content-Security-Policy": policy,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 
@@ -30,8 +30,9 @@ def wall() -> Response:
     if not decision.allowed:
         return _go("/login" if request.full_path in ("/", "/?") else f"/login?next={quote(_here(), safe='')}")
     if decision.proof in (Proof.TOKEN, Proof.PARAMETERS) and decision.user is not None:
-        # An address with a token, for a screen without keyboard: what the page fetches needs a session.
-        response = _go("/")
+        # An address with a token, for a screen without keyboard: what the page fetches needs a session. A kiosk's script
+        # keeps the token, for the day that session ends, and takes it out of the address itself.
+        response = make_response(render_template("wall.html")) if request.args.get("kiosk") else _go(_without_credentials())
         log_in(response, decision.user)
         return response
     return make_response(render_template("wall.html", user=decision.user))
@@ -100,6 +101,12 @@ def _https_url(target: str) -> str | None:
     if request.scheme == "https" or port is None or host is None:
         return None
     return f"https://{host}:{port}/login" + ("" if target == "/" else f"?next={quote(target, safe='')}")
+
+
+def _without_credentials() -> str:
+    """The wall's address as asked for, with what stands behind the # left to the browser."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("token", "user", "pass")]
+    return f"/?{urlencode(kept)}" if kept else "/"
 
 
 def _here() -> str:

@@ -115,6 +115,19 @@ class CameraView:
     """It can be steered."""
     events: EventsView | None = None
     """None for a camera that is not asked over ONVIF."""
+    group: str | None = None
+    """Where on the site it is, if the configuration says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class WallView:
+    """Cameras the admin has put together for the wall."""
+
+    id: str
+    name: str
+    cameras: tuple[str, ...]
+    layout: str | None
+    """A layout of the wall (`auto`, `2x2`, `1+5`, ...); None: as the viewer likes it."""
 
 
 class Presence(enum.Enum):
@@ -171,6 +184,12 @@ class GatewayPort(Protocol):
 
     def camera(self, camera_id: str) -> CameraView | None:
         """One camera, or None if there is none of that id."""
+
+    def wall_views(self) -> tuple[WallView, ...]:
+        """Views of the configuration, in its order."""
+
+    def embedders(self) -> tuple[str, ...]:
+        """Origins whose pages may frame `/watch` pages, besides this gateway's own; `*` is everybody."""
 
     def snapshot(self, camera_id: str, width: int | None) -> bytes | None:
         """JPEG of the last keyframe, at most `width` pixels wide; None if there never was a picture."""

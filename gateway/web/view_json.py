@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.redact import redact
-from gateway.web.ports import CameraView, DiscoveredView, EventsView, PushView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, PushView, StreamView, WallView
 
 Json = dict[str, Any]
 
@@ -35,6 +35,7 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: b
         "pushes": [push_json(push) for push in camera.pushes],
         "ptz": camera.ptz and operates,
         "events": events_json(camera.events, brief=brief) if camera.events is not None else None,
+        "group": camera.group,
     }
 
 
@@ -92,6 +93,9 @@ def push_json(push: PushView) -> Json:
         "bitrate": round(push.bitrate),
         "dropped": push.dropped,
     }
+def wall_view_json(view: WallView) -> Json:
+    """One view of the configuration."""
+    return {"id": view.id, "name": view.name, "cameras": list(view.cameras), "layout": view.layout}
 
 
 def discovered_json(device: DiscoveredView) -> Json:

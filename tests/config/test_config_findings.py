@@ -32,7 +32,7 @@ WRONG = {
     ),
     "id set twice over": (
         YARD + "    id: other\n",
-        "4: cameras.yard.id: unknown key, known here are name, enabled, address, rtsp, sub, username, password, "
+        "4: cameras.yard.id: unknown key, known here are name, group, enabled, address, rtsp, sub, username, password, "
         "password_file, transport, sub_policy, audio, h265, profile, sub_profile, events, publish, push",
     ),
     "same key twice": (

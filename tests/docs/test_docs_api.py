@@ -13,9 +13,9 @@ from gateway.rtmp.push import PushState
 from gateway.rtmp.push_errors import PushError
 from gateway.simulator.control import FAULTS
 from gateway.web.errors import CODES
-from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView, WallView
 from gateway.web.ptz_command import ACTIONS
-from gateway.web.view_json import camera_json, discovered_json
+from gateway.web.view_json import camera_json, discovered_json, wall_view_json
 
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
@@ -77,6 +77,11 @@ def test_the_device_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]
     documented = next(one for one in _examples(pages, "docs/api.md") if "devices" in one)["devices"][0]
     device = DiscoveredView("e", "a", (), "n", "h", 1.0, 2.0, None)
     assert list(documented) == list(discovered_json(device))
+
+
+def test_the_view_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]) -> None:
+    documented = next(one for one in _examples(pages, "docs/api.md") if "views" in one)["views"][0]
+    assert list(documented) == list(wall_view_json(WallView("entrances", "Entrances", ("front-door",), None)))
 
 
 def test_ways_to_steer_are_those_of_the_code(pages: dict[str, Any]) -> None:

@@ -139,7 +139,10 @@ def _file_with(key: str, value: str) -> str:
         scheme = "rtmps" if last in ("verify", "ca_file", "fingerprint") else "rtmp"
         camera["push"] = [{"url": f"{scheme}://media.example/live/yard", **camera["push"]}]
         camera["address"] = "192.168.10.215"
-    if "c" in top.get("cameras", {}):
+    if "views" in top:
+        top["views"]["c"].setdefault("cameras", ["gate"])
+        top["cameras"] = {name: {"rtsp": URL} for name in top["views"]["c"]["cameras"]}
+    elif "c" in top.get("cameras", {}):
         _complete_camera(top["cameras"]["c"], last)
     return yaml.safe_dump(top)
 

@@ -61,19 +61,22 @@ OLDEST_LIVE = f"""
 (id) => {{
   const read = {READ_CLOCK};
   window.__live = {{worst: 0, readings: 0}};
+  let wasLive = false;
   const sample = () => {{
     const tile = window.__wall.tiles.find((one) => one.id === id);
     const {{behind}} = read().find((one) => one.id === id);
-    if (tile.state === 'live' && behind !== null) {{
+    const live = tile.state === 'live';
+    if (live && wasLive && behind !== null) {{
       window.__live.worst = Math.max(window.__live.worst, behind);
       window.__live.readings += 1;
     }}
+    wasLive = live;
     setTimeout(sample, 40);
   }};
   sample();
 }}
 """
-"""Notes how old the oldest picture is that the tile calls live."""
+"""Notes how old the oldest picture is that the tile calls live. Pixels may follow the word by one refresh of the screen."""
 
 
 def watched(page: Page, seconds: float) -> dict[str, list[int]]:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import jinja2
 import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "web" / "static"
@@ -34,6 +35,11 @@ TYPES = {
     ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".m4s": "video/mp4", ".jpg": "image/jpeg",
 }
 FIRST_PLAYLIST_S = 15.0
+VIEWING_TOKEN = "the-viewing-token"
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]
 
 
 class LiveSource:
@@ -105,11 +111,17 @@ class FakeGateway:
     def __init__(self, library: Path, port: int = 0) -> None:
         self.cameras: list[dict[str, Any]] = []
         self.media: dict[str, Path] = {}
+        self.views: list[dict[str, Any]] = []
+        self.version = "0.1.0"
         self.site = "Warehouse 3"
         self.login_error = ""
         self.signed_in = True
+        self.accepts_token = False
+        """Whether `/?token=` makes a session."""
         self.snapshot = b""
         self.hls_requests: list[str] = []
+        self.paths: list[str] = []
+        """Everything that was asked for, with its query."""
         self.templates = jinja2.Environment(loader=jinja2.FileSystemLoader(ROOT / "web" / "templates"), autoescape=True)
         self.player_file = library
         gateway = self
@@ -118,6 +130,7 @@ class FakeGateway:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                gateway.paths.append(self.path)
                 gateway.answer(self, urlsplit(self.path).path)
 
             def log_message(self, format: str, *args: Any) -> None:
@@ -130,17 +143,37 @@ class FakeGateway:
         self._thread.start()
 
     def answer(self, handler: BaseHTTPRequestHandler, path: str) -> None:
-        context = {"site": self.site, "version": "0.1.0", "csrf": "token", "next": "/", "error": self.login_error}
+        context = {"site": self.site, "version": self.version, "csrf": "token", "next": "/", "error": self.login_error}
         context["https_url"] = "https://127.0.0.1:8443/login"
-        if path in ("/", "/login", "/error"):
+        if path == "/" and f"token={VIEWING_TOKEN}" in handler.path and "kiosk" not in handler.path:
+            self.signed_in = self.signed_in or self.accepts_token
+            handler.send_response(303)
+            handler.send_header("Location", "/" if self.signed_in else "/login?next=/")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+        elif path in ("/", "/login", "/error"):
             name = {"/": "wall.html", "/login": "login.html", "/error": "error.html"}[path]
             page = self.templates.get_template(name).render(context)
             self._send(handler, 200, "text/html; charset=utf-8", page.encode())
         elif path == "/api/v1/cameras" and self.signed_in:
-            report = {"site": self.site, "now": time.time(), "cameras": self.cameras}
+            report = {
+                "site": self.site, "version": self.version, "now": time.time(), "views": self.views, "cameras": self.cameras,
+            }
             self._send(handler, 200, "application/json", json.dumps(report).encode())
         elif path == "/api/v1/cameras":
             self._send(handler, 401, "application/json", b"{}")
+        elif path.startswith("/watch/"):
+            stream_id = path.removeprefix("/watch/")
+            found = next(one for one in self.cameras if one["id"] == stream_id.removesuffix(".sub"))
+            query = urlsplit(handler.path).query
+            page = self.templates.get_template("watch.html").render(
+                context, camera=found, stream_id=stream_id, query=f"?{query}" if query else ""
+            )
+            self._send(handler, 200, "text/html; charset=utf-8", page.encode())
+        elif path == "/api/v1/viewing-token":
+            self._send(handler, 200, "application/json", json.dumps({"token": VIEWING_TOKEN}).encode())
+        elif path == "/api/v1/qr.svg":
+            self._send(handler, 200, TYPES[".svg"], b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>')
         elif path.endswith("/snapshot.jpg") and self.snapshot:
             self._send(handler, 200, "image/jpeg", self.snapshot)
         elif path.startswith("/hls/"):
@@ -210,6 +243,28 @@ def hls_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     install = [npm, "install", "--prefix", str(directory), "hls.js@^1.7.4"]
     subprocess.run(install, check=True, timeout=90, capture_output=True)
     return directory / "node_modules" / "hls.js" / "dist" / installed.name
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser per module: while its event loop runs, no other test of the session could start a browser."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    made = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
 
 
 @pytest.fixture

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]
 FIRST_PICTURE_MS = 20000
 H265 = "hvc1.1.6.L153.B0"
 GREY = "getComputedStyle(document.querySelector('.tile-media')).filter"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    made = chromium.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return context.new_page()
 
 
 def tile(page: Page, index: int = 0) -> dict[str, Any]:
@@ -265,7 +239,7 @@ def test_an_ended_session_leads_to_the_login(gateway: Any, make_camera: Callable
     page.goto(gateway.url)
     page.locator(".tile").wait_for(timeout=5000)
     gateway.signed_in = False
-    page.wait_for_url("**/login?next=/", timeout=6000)
+    page.wait_for_url("**/login?next=%2F", timeout=6000)
     assert page.evaluate("document.activeElement.id") == "password"
     fields = page.evaluate("Object.fromEntries(new FormData(document.getElementById('login')))")
     assert fields == {"username": "admin", "password": "", "csrf": "token", "next": "/"}
@@ -316,7 +290,7 @@ def test_tiles_out_of_sight_do_not_play(
     page.goto(gateway.url)
     until_state(page, "live")
     assert tile(page, 3)["transport"] is None
-    page.locator(".tile").nth(3).scroll_into_view_if_needed()
+    page.keyboard.press("PageUp")
     until(page, "window.__wall.tiles[3].frames > 0", FIRST_PICTURE_MS)
     until(page, "window.__wall.tiles[0].transport === null", 3000)
     context.close()

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 from gateway.http.access import Access
 from gateway.media.state import State, Status
 from gateway.web.app import create_app
-from gateway.web.ports import CameraView, DiscoveredView, Readiness, StreamView
+from gateway.web.ports import CameraView, DiscoveredView, Readiness, StreamView, WallView
 
 PASSWORD = "correct horse"
 
@@ -44,6 +44,7 @@ FRONT_DOOR = CameraView(
     urls={"hls": "https://{host}:8443/hls/front-door/index.m3u8", "rtmp": "rtmp://{host}:1935/live/front-door"},
     source="rtsp://admin:hunter22@192.168.1.64/ch1",
     picture_at=1_700_000_100.25,
+    group="Entrances",
 )
 YARD = CameraView(
     id="yard",
@@ -68,6 +69,7 @@ class FakeGateway:
         self.forgotten: list[str] = []
         self.ready = Readiness(True, ())
         self.devices: dict[str, Any] = {}
+        self.frames: tuple[str, ...] = ()
 
     def cameras(self) -> tuple[CameraView, ...]:
         if self.failure is not None:
@@ -76,6 +78,12 @@ class FakeGateway:
 
     def camera(self, camera_id: str) -> CameraView | None:
         return {camera.id: camera for camera in (FRONT_DOOR, YARD)}.get(camera_id)
+
+    def wall_views(self) -> tuple[WallView, ...]:
+        return (WallView("doors", "Doors", ("front-door",), "1+5"),)
+
+    def embedders(self) -> tuple[str, ...]:
+        return self.frames
 
     def snapshot(self, camera_id: str, width: int | None) -> bytes | None:
         self.asked_widths.append(width)
@@ -123,6 +131,7 @@ def app(gateway: FakeGateway, access: Access, tmp_path: Path) -> Flask:
     templates = {
         "wall.html": "wall of {{ site }} {{ version }} csrf={{ csrf }}",
         "login.html": "login csrf={{ csrf }} next={{ next }} https={{ https_url }} error={{ error }} key={{ error_key }}",
+        "watch.html": "watch {{ camera.name }} {{ stream_id }} query={{ query }}",
         "error.html": "{{ site }}: {{ status }} {{ error }} csrf={{ csrf }}",
     }
     for name, text in templates.items():

@@ -40,6 +40,25 @@ def test_the_list_keeps_the_order_of_the_configuration_and_tells_the_time(client
     assert [camera["id"] for camera in listing["cameras"]] == ["front-door", "yard"]
     assert listing["site"] == "Warehouse 3"
     assert abs(listing["now"] - time.time()) < 10
+    assert listing["version"] == "1.2.3"
+    assert [camera["group"] for camera in listing["cameras"]] == ["Entrances", None]
+    assert listing["views"] == [{"id": "doors", "name": "Doors", "cameras": ["front-door"], "layout": "1+5"}]
+
+
+def test_the_viewing_token_is_told_to_the_admin_only(client, access: Access):
+    answer = client.get("/api/v1/viewing-token", headers=BASIC)
+    assert answer.json == {"token": access.viewing_token}
+    assert answer.headers["cache-control"] == "no-store"
+    assert client.get(f"/api/v1/viewing-token?token={access.viewing_token}").status_code == 403
+    access.anonymous_viewing = True
+    assert client.get("/api/v1/viewing-token").status_code == 401
+
+
+@pytest.mark.parametrize("text", ["", "x" * 601, "摄" * 201])
+def test_a_qr_code_of_nothing_or_too_much_is_a_bad_request(client, text):
+    answer = client.get("/api/v1/qr.svg", query_string={"text": text}, headers=BASIC)
+    assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad-request")
+    assert client.get("/api/v1/qr.svg?text=x").status_code == 401
 
 
 @pytest.mark.parametrize("host", ["box.local", "box.local:8443", "[fd00::2]:8443", "192.168.1.2:9"])

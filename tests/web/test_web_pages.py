@@ -114,6 +114,18 @@ def test_an_address_with_the_viewing_token_opens_the_wall_for_a_screen_without_k
     assert browser.get("/api/v1/cameras").json["cameras"][0]["source"] is None
 
 
+def test_a_kiosk_opens_with_its_token_at_once_and_others_are_led_to_an_address_without_it(browser, access: Access):
+    """The kiosk's script needs the token and what stands behind the #; a redirect would take one of them away."""
+    token = access.viewing_token
+    answer = browser.get(f"/?kiosk=1&token={token}&x=a%26b")
+    assert answer.status_code == 200
+    assert answer.text.startswith("wall of Warehouse 3")
+    assert browser.get("/api/v1/cameras").status_code == 200, "with the session that came along"
+    session = next(one for one in answer.headers.getlist("set-cookie") if "_form=" not in one)
+    browser.client.delete_cookie(session.partition("=")[0], domain="box.local")
+    assert browser.get(f"/?x=a%26b&token={token}").headers["location"] == "/?x=a%26b"
+
+
 def test_errors_of_pages_are_pages(browser):
     answer = browser.get("/nowhere")
     assert answer.status_code == 404

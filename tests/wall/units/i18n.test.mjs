@@ -29,7 +29,7 @@ test("every key that pages and scripts use exists", () => {
 });
 
 test("the page's English is the English of the table", () => {
-  for (const name of ["wall.html", "login.html", "error.html", "camera.html"]) {
+  for (const name of ["wall.html", "watch.html", "login.html", "error.html", "camera.html"]) {
     const page = readFileSync(new URL(`templates/${name}`, WEB), "utf8");
     const marked = page.matchAll(/data-i18n="([a-z._]+)"[^>]*>([^<{]+)</g);
     for (const [, key, text] of marked) assert.equal(text, TABLES.en[key]);

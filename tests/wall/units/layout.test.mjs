@@ -1,75 +1,127 @@
 import assert from "node:assert/strict";
-import test from "node:test";
-import { automaticGrid, GAP_PX, neighbour } from "../../../web/static/js/layout.js";
+import { test } from "node:test";
+import {
+  arrange, commonAspect, GAP_PX, LAYOUT_IDS, LAYOUTS, MOST_PER_PAGE, neighbour, pageOf, WIDE, wrapped,
+} from "../../../web/static/js/layout.js";
 
-const SCREENS = [[1920, 1032], [1280, 672], [3840, 2112], [1024, 720], [844, 342], [1080, 1872]];
+const SIZES = [[1920, 1032], [1280, 672], [1366, 720], [1024, 700], [3840, 2110], [800, 1232], [844, 342], [390, 796]];
 
-test("every wall of 1 to 36 cameras fits its screen without scrolling, in 16:9", () => {
-  for (const [width, height] of SCREENS) {
-    for (let count = 1; count <= 36; count += 1) {
-      const grid = automaticGrid(count, width, height);
-      if (grid.scroll) {
-        assert.ok(width < 900 && count > 6, `${count} on ${width}x${height} scrolls`);
-        continue;
-      }
-      assert.ok(grid.columns * grid.rows >= count);
-      assert.ok(grid.columns * (grid.rows - 1) < count, "no empty row");
-      assert.ok(grid.columns * grid.tileWidth + GAP_PX * (grid.columns - 1) <= width);
-      assert.ok(grid.rows * grid.tileHeight + GAP_PX * (grid.rows - 1) <= height);
-      assert.ok(Math.abs(grid.tileWidth / grid.tileHeight - 16 / 9) < 0.03, `${grid.tileWidth}x${grid.tileHeight}`);
-    }
-  }
-});
+function extent({ columns, rows, cellWidth, cellHeight }) {
+  return [columns * cellWidth + (columns - 1) * GAP_PX, rows * cellHeight + (rows - 1) * GAP_PX];
+}
 
-test("no other number of columns would show larger tiles", () => {
-  for (const [width, height] of SCREENS.slice(0, 4)) {
-    for (let count = 1; count <= 36; count += 1) {
-      const grid = automaticGrid(count, width, height);
-      for (let columns = 1; columns <= count; columns += 1) {
-        const rows = Math.ceil(count / columns);
-        const wide = (width - GAP_PX * (columns - 1)) / columns;
-        const tall = ((height - GAP_PX * (rows - 1)) / rows) * (16 / 9);
-        assert.ok(grid.tileWidth >= Math.floor(Math.min(wide, tall)), `${count} cameras, ${columns} columns`);
+test("every layout stays within its area, for any number of cameras", () => {
+  for (const [width, height] of SIZES) {
+    for (const layout of LAYOUT_IDS) {
+      for (let count = 1; count <= 60; count += 1) {
+        const found = arrange(layout, count, width, height);
+        const [wide, tall] = extent(found);
+        assert.ok(wide <= width && tall <= height, `${layout} ${count} on ${width}×${height}: ${wide}×${tall}`);
+        assert.ok(found.pages * found.perPage >= count && (found.pages - 1) * found.perPage < count, `${layout} ${count}`);
+        assert.equal(found.cells.length, found.perPage);
       }
     }
   }
 });
 
-test("square numbers fill a widescreen squarely", () => {
-  for (const side of [1, 2, 3, 4, 5, 6]) {
-    const grid = automaticGrid(side * side, 1920, 1080);
-    assert.deepEqual([grid.columns, grid.rows], [side, side]);
+test("the automatic grid shows 1 to 36 cameras at once on a screen, and nothing shows them larger", () => {
+  for (let count = 1; count <= MOST_PER_PAGE; count += 1) {
+    const found = arrange("auto", count, 1920, 1032);
+    assert.equal(found.pages, 1);
+    for (let columns = 1; columns <= count; columns += 1) {
+      const rows = Math.ceil(count / columns);
+      const width = (1920 - GAP_PX * (columns - 1)) / columns;
+      const height = (1032 - GAP_PX * (rows - 1)) / rows;
+      assert.ok(found.cellWidth >= Math.floor(Math.min(width, height * WIDE)), `${count}: ${columns} columns are larger`);
+    }
   }
 });
 
-test("a phone held upright scrolls one column of few cameras and two of many", () => {
-  const few = automaticGrid(4, 378, 784);
-  assert.equal(few.columns, 1);
-  assert.equal(few.tileWidth, 378);
-  assert.equal(few.scroll, true);
-  const many = automaticGrid(16, 378, 784);
-  assert.equal(many.columns, 2);
-  assert.equal(many.scroll, true);
-  assert.equal(automaticGrid(1, 378, 784).scroll, false);
+test("four tall pictures stand side by side where four wide ones make a square", () => {
+  assert.equal(arrange("auto", 4, 1280, 672).columns, 2);
+  assert.equal(arrange("auto", 4, 1280, 672, { aspect: 3 / 4 }).columns, 4);
 });
 
-test("tiles too small to recognise anything scroll instead", () => {
-  const grid = automaticGrid(36, 700, 300);
-  assert.equal(grid.scroll, true);
-  assert.ok(grid.tileWidth >= 160);
+test("too many for the area are shared evenly among pages", () => {
+  const found = arrange("auto", 37, 1920, 1032);
+  assert.deepEqual([found.pages, found.perPage], [2, 19]);
+  assert.ok(arrange("auto", 36, 844, 342).pages > 1, "a phone on its side shows no stamps");
+  assert.ok(arrange("auto", 36, 844, 342).cellWidth >= 160);
 });
 
-test("no cameras and no area give no tiles", () => {
-  assert.equal(automaticGrid(0, 1920, 1080).columns, 0);
-  assert.equal(automaticGrid(4, 0, 0).tileWidth, 0);
+test("fixed layouts have the cells of their names, without overlap", () => {
+  const sizes = { 1: 1, "2x2": 4, "3x3": 9, "4x4": 16, "5x5": 25, "6x6": 36, "1+5": 6, "1+7": 8 };
+  for (const [layout, cells] of Object.entries(sizes)) {
+    const found = arrange(layout, 100, 1920, 1080);
+    assert.equal(found.perPage, cells, layout);
+    const covered = new Set();
+    for (const { column, row, span } of found.cells) {
+      for (let x = column; x < column + span; x += 1) {
+        for (let y = row; y < row + span; y += 1) {
+          assert.ok(!covered.has(`${x},${y}`), layout);
+          covered.add(`${x},${y}`);
+        }
+      }
+    }
+    assert.equal(covered.size, found.columns * found.rows, layout);
+  }
+  assert.equal(arrange("1+5", 6, 1920, 1080).cells[0].span, 2);
+  assert.equal(arrange("1+7", 8, 1920, 1080).cells[0].span, 3);
 });
 
-test("arrow keys move within the grid and stop at its edges", () => {
-  assert.equal(neighbour(5, "ArrowDown", 16, 4), 9);
-  assert.equal(neighbour(5, "ArrowUp", 16, 4), 1);
-  assert.equal(neighbour(1, "ArrowUp", 16, 4), 1);
-  assert.equal(neighbour(15, "ArrowRight", 16, 4), 15);
-  assert.equal(neighbour(15, "Home", 16, 4), 0);
-  assert.equal(neighbour(0, "End", 16, 4), 15);
-  assert.equal(neighbour(3, "a", 16, 4), 3);
+test("menus list every layout once", () => {
+  assert.deepEqual([...LAYOUT_IDS].sort(), Object.keys(LAYOUTS).sort());
+});
+
+test("a phone held upright has one column of wide tiles, whatever layout was chosen", () => {
+  for (const layout of LAYOUT_IDS) {
+    const found = arrange(layout, 8, 378, 784);
+    assert.equal(found.columns, 1);
+    assert.equal(found.cellWidth, 378);
+    assert.equal(found.perPage, 3);
+    assert.equal(found.pages, 3);
+  }
+  assert.equal(arrange("auto", 4, 378, 784).perPage, 2, "four make two pages of two, not of three and one");
+});
+
+test("nothing is arranged without cameras or area", () => {
+  assert.equal(arrange("auto", 0, 1280, 720), null);
+  assert.equal(arrange("3x3", 4, 0, 720), null);
+  assert.equal(arrange("auto", 4, 1280, 0), null);
+});
+
+test("most pictures decide on the proportion; the unknown and the extreme do not", () => {
+  const wide = { width: 1920, height: 1080 };
+  const old = { width: 704, height: 576 };
+  assert.equal(commonAspect([wide, old, { width: 640, height: 360 }]), WIDE);
+  assert.equal(commonAspect([{ width: 0, height: 0 }, old]), 704 / 576);
+  assert.equal(commonAspect([{}, {}]), WIDE);
+  assert.equal(commonAspect([{ width: 100, height: 1000 }]), 1);
+  assert.equal(commonAspect([{ width: 5000, height: 1000 }]), 2.4);
+});
+
+test("pages are counted from cameras and wrap around", () => {
+  assert.deepEqual([pageOf(0, 9), pageOf(8, 9), pageOf(9, 9), pageOf(-1, 9)], [0, 0, 1, 0]);
+  assert.deepEqual([wrapped(3, 3), wrapped(-1, 3), wrapped(1, 3), wrapped(5, 0)], [0, 2, 1, 0]);
+});
+
+test("arrow keys cross a grid, and stop at its edges", () => {
+  const { cells } = arrange("3x3", 9, 1280, 672);
+  const go = (index, key) => neighbour(index, key, cells, 8);
+  assert.deepEqual([go(0, "ArrowRight"), go(0, "ArrowDown"), go(4, "ArrowUp"), go(4, "ArrowLeft")], [1, 3, 1, 3]);
+  assert.deepEqual([go(0, "ArrowLeft"), go(0, "ArrowUp"), go(7, "ArrowDown"), go(7, "ArrowRight")], [0, 0, 7, 7]);
+  assert.equal(go(2, "ArrowRight"), 3, "right goes on in the next row");
+  assert.equal(go(3, "ArrowLeft"), 2);
+  assert.deepEqual([go(4, "Home"), go(4, "End"), go(4, "a")], [0, 7, 4]);
+});
+
+test("every camera of a layout with a large cell is reached with arrow keys", () => {
+  for (const layout of ["1+5", "1+7"]) {
+    const { cells } = arrange(layout, 20, 1280, 672);
+    const reached = new Set([0]);
+    for (const index of reached) {
+      for (const key of ["ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp"]) reached.add(neighbour(index, key, cells, cells.length));
+    }
+    assert.equal(reached.size, cells.length, layout);
+  }
 });

@@ -6,17 +6,27 @@
  */
 import { TileDecoder } from "./tile-decoder.js";
 
+/** A page out of sight has no animation frames; its pictures are reported all the same. */
+const UNSEEN_REPORT_MS = 100;
+
 const decoders = new Map();
 let presented = [];
+let timer = null;
 
+/** What is drawn reaches the screen with the next animation frame: only from then on may the page call it shown. */
 function report(id, shown) {
   if (!presented.length) {
-    queueMicrotask(() => {
-      self.postMessage({ type: "presented", shown: presented });
-      presented = [];
-    });
+    timer = setTimeout(post, UNSEEN_REPORT_MS);
+    self.requestAnimationFrame?.(post);
   }
   presented.push({ id, ...shown });
+}
+
+function post() {
+  clearTimeout(timer);
+  if (!presented.length) return;
+  self.postMessage({ type: "presented", shown: presented });
+  presented = [];
 }
 
 self.addEventListener("message", ({ data: message }) => {

@@ -87,7 +87,9 @@ export class I18n extends EventTarget {
       element.textContent = this.t(element.dataset.i18n, JSON.parse(element.dataset.i18nParams ?? "{}"));
     }
     for (const element of root.querySelectorAll("[data-i18n-label]")) {
-      element.setAttribute("aria-label", this.t(element.dataset.i18nLabel));
+      const text = this.t(element.dataset.i18nLabel);
+      element.setAttribute("aria-label", text);
+      if (element.matches("button")) element.title = text; // a sign alone says too little to a mouse
     }
   }
 

@@ -1,71 +1,187 @@
 /**
- * The automatic grid: how many columns show `count` equal tiles largest on a given area.
+ * How the wall divides its area: the automatic grid, the fixed layouts, and how many pages the cameras take.
  *
- * Pure arithmetic; the wall calls it whenever its area or the number of cameras changes. Later layouts (fixed grids,
- * one large tile) are further functions that return the same shape.
+ * Pure arithmetic; the stage calls it whenever its area, the layout or the number of cameras changes.
  */
 
 export const GAP_PX = 6;
-const TILE_ASPECT = 16 / 9;
-/** Below this width a tile no longer shows a recognisable person; the wall scrolls instead of shrinking further. */
+export const WIDE = 16 / 9;
+/** Below this width a tile no longer shows a recognisable person; the cameras go onto more pages instead. */
 const MIN_TILE_WIDTH_PX = 160;
-/** Up to this width a screen that is taller than wide is held in a hand and is scrolled with a thumb. */
+/** Up to this width a screen that is taller than wide is held in a hand: one column, whatever layout was chosen. */
 const PHONE_WIDTH_PX = 640;
-/** A phone shows so many cameras one below the other; more go into two columns. */
-const PHONE_SINGLE_COLUMN_MAX = 4;
+/** More tiles on one page than a person can watch, or a browser decode. */
+export const MOST_PER_PAGE = 36;
+/** Pictures wider or taller than this leave most of a tile black; the tile keeps within. */
+const ASPECT_RANGE = [1, 2.4];
+
+/** As menus list them; ids are those of `views.<id>.layout` in config.yaml. */
+export const LAYOUT_IDS = Object.freeze(["auto", "1", "2x2", "3x3", "4x4", "5x5", "6x6", "1+5", "1+7"]);
+/** `large` is the side of the first cell, in columns. */
+export const LAYOUTS = Object.freeze({
+  auto: null,
+  "1": { columns: 1, large: 1 },
+  "2x2": { columns: 2, large: 1 },
+  "3x3": { columns: 3, large: 1 },
+  "4x4": { columns: 4, large: 1 },
+  "5x5": { columns: 5, large: 1 },
+  "6x6": { columns: 6, large: 1 },
+  "1+5": { columns: 3, large: 2 },
+  "1+7": { columns: 4, large: 3 },
+});
 
 /**
- * @typedef {object} Grid
+ * @typedef {object} Cell
+ * @property {number} column from 0
+ * @property {number} row from 0
+ * @property {number} span columns, and as many rows
+ *
+ * @typedef {object} Arrangement
  * @property {number} columns
  * @property {number} rows
- * @property {number} tileWidth whole CSS pixels
- * @property {number} tileHeight whole CSS pixels
- * @property {boolean} scroll true if the rows are taller than the area
+ * @property {number} cellWidth whole CSS pixels of a cell of one column
+ * @property {number} cellHeight
+ * @property {number} perPage cameras on a full page
+ * @property {number} pages at least 1
+ * @property {Cell[]} cells as many as `perPage`
  */
+
+/** True for a screen in a hand, held upright. */
+export function isPhonePortrait(width, height) {
+  return width <= PHONE_WIDTH_PX && height > width;
+}
 
 /**
- * The grid for `count` tiles on an area of `width` × `height` CSS pixels.
+ * Divides an area of `width` × `height` CSS pixels for `count` cameras whose pictures have the proportion `aspect`.
  *
- * @returns {Grid}
+ * @returns {Arrangement|null} null if there is nothing to divide
  */
-export function automaticGrid(count, width, height, gap = GAP_PX) {
-  if (count < 1 || width < 1 || height < 1) return { columns: 0, rows: 0, tileWidth: 0, tileHeight: 0, scroll: false };
-  if (width <= PHONE_WIDTH_PX && height > width) {
-    return columnsOf(count <= PHONE_SINGLE_COLUMN_MAX ? 1 : 2, count, width, height, gap);
-  }
-  let best = null;
-  for (let columns = 1; columns <= count; columns += 1) {
-    const grid = fitted(columns, count, width, height, gap);
-    // On equal size the one with fewer holes in its last row looks calmer.
-    const better = best === null || grid.tileWidth > best.tileWidth
-      || (grid.tileWidth === best.tileWidth && grid.columns * grid.rows < best.columns * best.rows);
-    if (better) best = grid;
-  }
-  if (best.tileWidth >= MIN_TILE_WIDTH_PX) return best;
-  const columns = Math.max(1, Math.min(count, Math.floor((width + gap) / (MIN_TILE_WIDTH_PX + gap))));
-  return columnsOf(columns, count, width, height, gap);
+export function arrange(layout, count, width, height, { aspect = WIDE, gap = GAP_PX } = {}) {
+  if (count < 1 || width < 1 || height < 1) return null;
+  if (isPhonePortrait(width, height)) return phone(count, width, height, aspect, gap);
+  const fixed = LAYOUTS[layout];
+  return fixed ? fixedGrid(fixed, count, width, height, aspect, gap) : automatic(count, width, height, aspect, gap);
 }
 
-/** Where the focus goes from tile `index` with an arrow key, or `index` itself at an edge. */
-export function neighbour(index, key, count, columns) {
-  const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
+/** The proportion most of the pictures have, kept within reason; `sizes` are `{width, height}`, 0 where unknown. */
+export function commonAspect(sizes) {
+  const votes = new Map();
+  for (const { width, height } of sizes) {
+    if (!(width > 0 && height > 0)) continue;
+    const aspect = Math.round((width / height) * 20) / 20;
+    const vote = votes.get(aspect) ?? { count: 0, exact: width / height };
+    votes.set(aspect, { count: vote.count + 1, exact: vote.exact });
+  }
+  const [winner] = [...votes.values()].sort((a, b) => b.count - a.count);
+  if (!winner) return WIDE;
+  return Math.min(ASPECT_RANGE[1], Math.max(ASPECT_RANGE[0], winner.exact));
+}
+
+/** The page that camera `index` is on. */
+export function pageOf(index, perPage) {
+  return Math.max(0, Math.floor(index / Math.max(1, perPage)));
+}
+
+/** `page` kept within `pages`; going over an end leads to the other one. */
+export function wrapped(page, pages) {
+  return pages < 1 ? 0 : ((page % pages) + pages) % pages;
+}
+
+/**
+ * Where the selection goes from cell `index` with an arrow key, or `index` itself at an edge.
+ *
+ * `count` of the cells are in use. Cells differ in size, so it looks for the nearest one on that side.
+ */
+export function neighbour(index, key, cells, count) {
   if (key === "Home") return 0;
   if (key === "End") return count - 1;
-  const target = index + (steps[key] ?? 0);
-  return target >= 0 && target < count ? target : index;
+  const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
+  const from = cells[index];
+  if (!step || !from) return index;
+  // Left and right go on in reading order over the end of a row, as a caret does.
+  if (key === "ArrowLeft" && from.column === 0) return Math.max(0, index - 1);
+  const best = nearest(from, step, cells.slice(0, count));
+  if (best >= 0) return best;
+  return key === "ArrowRight" ? Math.min(count - 1, index + 1) : index;
 }
 
-function fitted(columns, count, width, height, gap) {
-  const rows = Math.ceil(count / columns);
+function nearest(from, [dx, dy], cells) {
+  const middle = (cell) => ({ x: cell.column + cell.span / 2, y: cell.row + cell.span / 2 });
+  const start = middle(from);
+  let best = -1;
+  let least = Infinity;
+  for (const [index, cell] of cells.entries()) {
+    const there = middle(cell);
+    const ahead = dx ? (there.x - start.x) * dx : (there.y - start.y) * dy;
+    const reach = (from.span + cell.span) / 2;
+    const aside = dx ? Math.abs(there.y - start.y) : Math.abs(there.x - start.x);
+    if (ahead < reach - 0.01) continue;
+    // Sideways only within the row; downwards also to the end of a last row that is not full.
+    if (dx && aside > reach - 0.01) continue;
+    const distance = ahead + 2 * aside;
+    if (distance < least - 1e-9) [best, least] = [index, distance];
+  }
+  return best;
+}
+
+/** As many tiles as stay recognisable, as large as they get, shared evenly among the pages. */
+function automatic(count, width, height, aspect, gap) {
+  let most = Math.min(count, MOST_PER_PAGE);
+  while (most > 1 && best(most, width, height, aspect, gap).cellWidth < MIN_TILE_WIDTH_PX) most -= 1;
+  const pages = Math.ceil(count / most);
+  const perPage = Math.ceil(count / pages);
+  const { columns, rows, cellWidth } = best(perPage, width, height, aspect, gap);
+  return finished(columns, rows, cellWidth, aspect, pages, uniform(columns, perPage));
+}
+
+function best(count, width, height, aspect, gap) {
+  let found = null;
+  for (let columns = 1; columns <= count; columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const cellWidth = fitted(columns, rows, width, height, aspect, gap);
+    // On equal size the one with fewer holes in its last row looks calmer.
+    const better = found === null || cellWidth > found.cellWidth
+      || (cellWidth === found.cellWidth && columns * rows < found.columns * found.rows);
+    if (better) found = { columns, rows, cellWidth };
+  }
+  return found;
+}
+
+function fixedGrid({ columns, large }, count, width, height, aspect, gap) {
+  const cells = [];
+  if (large > 1) cells.push({ column: 0, row: 0, span: large });
+  for (let row = 0; row < columns; row += 1) {
+    for (let column = 0; column < columns; column += 1) {
+      if (large > 1 && row < large && column < large) continue;
+      cells.push({ column, row, span: 1 });
+    }
+  }
+  const cellWidth = fitted(columns, columns, width, height, aspect, gap);
+  return finished(columns, columns, cellWidth, aspect, Math.ceil(count / cells.length), cells);
+}
+
+function phone(count, width, height, aspect, gap) {
+  const cellWidth = Math.floor(Math.min(width, height * aspect));
+  const cellHeight = Math.floor(cellWidth / aspect);
+  const most = Math.max(1, Math.min(count, Math.floor((height + gap) / (cellHeight + gap))));
+  const pages = Math.ceil(count / most);
+  const rows = Math.ceil(count / pages);
+  return finished(1, rows, cellWidth, aspect, pages, uniform(1, rows));
+}
+
+function fitted(columns, rows, width, height, aspect, gap) {
   const widest = (width - gap * (columns - 1)) / columns;
   const tallest = (height - gap * (rows - 1)) / rows;
-  const tileWidth = Math.max(1, Math.floor(Math.min(widest, tallest * TILE_ASPECT)));
-  return { columns, rows, tileWidth, tileHeight: Math.max(1, Math.floor(tileWidth / TILE_ASPECT)), scroll: false };
+  return Math.max(1, Math.floor(Math.min(widest, tallest * aspect)));
 }
 
-function columnsOf(columns, count, width, height, gap) {
-  const rows = Math.ceil(count / columns);
-  const tileWidth = Math.max(1, Math.floor((width - gap * (columns - 1)) / columns));
-  const tileHeight = Math.max(1, Math.floor(tileWidth / TILE_ASPECT));
-  return { columns, rows, tileWidth, tileHeight, scroll: rows * tileHeight + gap * (rows - 1) > height };
+function uniform(columns, count) {
+  return Array.from({ length: count }, (_, index) => {
+    return { column: index % columns, row: Math.floor(index / columns), span: 1 };
+  });
+}
+
+function finished(columns, rows, cellWidth, aspect, pages, cells) {
+  const cellHeight = Math.max(1, Math.floor(cellWidth / aspect));
+  return { columns, rows, cellWidth, cellHeight, perPage: cells.length, pages, cells };
 }

@@ -26,6 +26,8 @@ const LONG_OUTAGE_RETRY_MS = 4000;
 /** From so many failed attempts on it is asked over HTTP first whether the gateway is there: see `#retry`. */
 const PROBE_FROM_FAILURES = 2;
 const PROBE_PATH = "/healthz";
+/** A request that met the gateway in the middle of its start may hang; the next one finds it. */
+const PROBE_DEADLINE_MS = 2000;
 /** TCP to a box that is gone does not answer at all. */
 const CONNECT_DEADLINE_MS = 4000;
 /** The gateway sends a ping every two seconds. */
@@ -209,7 +211,7 @@ export class LiveSocket {
       return;
     }
     try {
-      await this.#fetch(PROBE_PATH, { cache: "no-store", signal: AbortSignal.timeout(CONNECT_DEADLINE_MS) });
+      await this.#fetch(PROBE_PATH, { cache: "no-store", signal: AbortSignal.timeout(PROBE_DEADLINE_MS) });
     } catch {
       this.#failures += 1;
       if (this.#subscribers.size && !this.#socket) this.#retryLater();

@@ -9,6 +9,8 @@ i18n.addEventListener("change", () => i18n.apply(document));
 const form = document.getElementById("login");
 const button = form?.querySelector("button[type=submit]");
 form?.addEventListener("submit", () => {
+  // What stands behind the # of the page that asked for a login never reaches the server.
+  if (!form.next.value.includes("#")) form.next.value += window.location.hash;
   button.disabled = true;
   button.dataset.i18n = "login.submitting";
   i18n.apply(document);

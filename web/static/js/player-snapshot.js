@@ -70,7 +70,8 @@ export class SnapshotPlayer {
       this.#again(REFRESH_MS);
     });
     picture.addEventListener("error", () => this.#again(RETRY_MS));
-    picture.src = `${this.#url}?width=${this.#width()}&t=${Date.now()}`; // t: a cache must not answer with an old one
+    const separator = this.#url.includes("?") ? "&" : "?";
+    picture.src = `${this.#url}${separator}width=${this.#width()}&t=${Date.now()}`; // t: a cache must not answer with an old one
   }
 
   #again(delay) {

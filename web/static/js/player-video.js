@@ -72,5 +72,6 @@ function liveVideo() {
   video.setAttribute("aria-hidden", "true");
   // iPhone and the X5 engine of Android WeChat would otherwise take the video to full screen.
   for (const name of ["muted", "playsinline", "webkit-playsinline", "x5-playsinline"]) video.setAttribute(name, "");
+  video.setAttribute("x5-video-player-type", "h5-page"); // in the page, not in a layer above it
   return video;
 }

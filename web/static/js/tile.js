@@ -168,6 +168,11 @@ export class Tile {
     return this.#muted;
   }
 
+  /** The browser wants a click on the tile before it plays. */
+  get blocked() {
+    return this.#blocked;
+  }
+
   pause() {
     if (this.#paused) return;
     this.#paused = true;
@@ -187,7 +192,8 @@ export class Tile {
   /** @returns {Promise<Blob|null>} */
   async snapshot() {
     const canvas = document.createElement("canvas");
-    if (this.#transport?.capture(canvas)) return toPng(canvas);
+    const shown = this.#showing ? this.#transport : this.#outgoing;
+    if (shown?.capture(canvas)) return toPng(canvas);
     return this.#view.still.width ? toPng(this.#view.still) : null;
   }
 

@@ -43,36 +43,39 @@ const LIVE_PATH = "/live";
 const ONLY_PARAMETER = "transport";
 
 /**
- * Finds out what this browser plays. `clock` is the page's `ServerClock`: the live connection keeps it right.
+ * Finds out what this browser plays. `clock` is the page's `ServerClock`: the live connection keeps it right. `address`
+ * turns every path that is fetched into the address to fetch.
  *
  * hls.js comes before native HLS wherever Media Source exists: its latency is a fraction of what native players do, and
  * it can be watched. Native HLS is for iPhones before iOS 17.1.
  * @returns {Promise<Transports>}
  */
-export async function browserTransports(clock) {
+export async function browserTransports(clock, address = (path) => path) {
   const { Hls, problem } = await loadHls();
-  const socket = liveSocket(clock);
+  const socket = liveSocket(clock, address(LIVE_PATH));
   const check = () => {
     if (!document.hidden) socket?.check();
   };
   document.addEventListener("visibilitychange", check);
   window.addEventListener("online", check);
-  return new Transports({ Hls, problem, native: !Hls && nativeHlsPlayable(), socket });
+  return new Transports({ Hls, problem, native: !Hls && nativeHlsPlayable(), socket, address });
 }
 
 export class Transports {
   #Hls;
   #native;
   #socket;
+  #address;
   #worker = new DecodeWorker();
   #mediaTypes = new Map();
   #decodable = new Map();
   #webcodecs = typeof VideoDecoder === "function" && typeof OffscreenCanvas === "function" && typeof Worker === "function";
 
-  constructor({ Hls, problem, native, socket }) {
+  constructor({ Hls, problem, native, socket, address }) {
     this.#Hls = Hls;
     this.#native = native;
     this.#socket = socket;
+    this.#address = address;
     const mse = this.#mseClass !== undefined;
     this.capabilities = {
       video: Boolean(Hls) || native || Boolean(socket && (mse || this.#webcodecs)),
@@ -103,7 +106,7 @@ export class Transports {
 
   /** Makes the transport for a choice (playback.js) by a plan; for snapshots there is no plan. */
   open(choice, plan, focused, events) {
-    if (choice.kind === "snapshot") return new SnapshotPlayer(choice.url, events);
+    if (choice.kind === "snapshot") return new SnapshotPlayer(this.#address(choice.url), events);
     const wanted = { stream: choice.stream.id, format: plan.format, focused };
     switch (plan.way) {
       case Way.WEBCODECS:
@@ -111,9 +114,9 @@ export class Transports {
       case Way.MSE:
         return new MsePlayer(this.#socket, wanted, events);
       case Way.HLS:
-        return new HlsPlayer(this.#Hls, choice.url, events);
+        return new HlsPlayer(this.#Hls, this.#address(choice.url), events);
       default:
-        return new NativeHlsPlayer(choice.url, events);
+        return new NativeHlsPlayer(this.#address(choice.url), events);
     }
   }
 
@@ -153,9 +156,9 @@ export class Transports {
   }
 }
 
-function liveSocket(clock) {
+function liveSocket(clock, address) {
   if (typeof WebSocket !== "function") return null;
-  const url = new URL(LIVE_PATH, window.location.href);
+  const url = new URL(address, window.location.href);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return new LiveSocket({ url: url.href, clock });
 }

@@ -1,80 +1,135 @@
 /**
- * The wall: puts tiles, camera reports, layout, language and page visibility together. Entry point of the page.
+ * The wall: puts camera reports, tiles, navigation, keys, tour, language and page visibility together. Entry point of the
+ * page.
  */
+import { Announcer } from "./announcer.js";
+import { Bar } from "./bar.js";
 import { CameraFeed } from "./cameras.js";
-import { ServerClock, timeOfDay } from "./clock.js";
+import { ServerClock } from "./clock.js";
+import { onDrag } from "./drag.js";
+import { LargePicture } from "./focus.js";
+import { toggleFullscreen } from "./fullscreen.js";
+import { showHelp } from "./help.js";
 import { browserI18n } from "./i18n.js";
-import { automaticGrid, GAP_PX, neighbour } from "./layout.js";
-import { preferenceFor } from "./playback.js";
-import { TileState } from "./state.js";
+import { commandFor, NumberInput, typesText } from "./keyboard.js";
+import { isKiosk, Kiosk } from "./kiosk.js";
+import { Navigation } from "./navigation.js";
+import { PageLife } from "./page-life.js";
+import { browserStorage, Settings } from "./settings.js";
+import { Stage } from "./stage.js";
+import { onSwipe } from "./swipe.js";
+import { audible, TileCommands } from "./tile-commands.js";
 import { Tile } from "./tile.js";
+import { TileTools } from "./tools.js";
+import { Tour } from "./tour.js";
 import { browserTransports } from "./transport.js";
+import { editView } from "./view-editor.js";
+import { ALL } from "./views.js";
+import { WallStatus } from "./wall-status.js";
 
 const TICK_MS = 250;
-/** Flicking through tabs must not restart a wall; a tab left for longer gives its decoders back. */
-const HIDDEN_GRACE_MS = 5000;
-/** Timers that stood still for so long mean that the machine slept. */
-const SLEPT_MS = 10000;
-/** Tiles this far outside the visible area already play, so that scrolling does not show them starting. */
-const NEAR_VIEW_PX = 200;
+const STATS_EVERY_TICKS = 4;
+/** The hand that has just started the tour takes the mouse away. */
+const TOUR_CALM_MS = 2500;
+
+const byId = (id) => document.getElementById(id);
 
 class Wall {
-  #grid = document.getElementById("grid");
-  #stage = document.getElementById("stage");
-  #empty = document.getElementById("empty");
-  #loading = document.getElementById("loading");
-  #counts = document.getElementById("counts");
-  #lost = document.getElementById("gateway-lost");
-  #bell = document.getElementById("announcements");
-  #time = document.getElementById("clock");
+  #grid = byId("grid");
   #i18n = browserI18n();
   #clock;
-  #tiles = new Map();
-  #near = new Set();
-  #announced = new Map();
-  #transports;
+  #settings = new Settings(browserStorage());
+  #announcer = new Announcer(byId("announcements"), byId("notice"));
+  #status;
+  #tour = new Tour();
+  #stage = new Stage(this.#grid, byId("stage"), () => this.#navigation.settled());
+  #navigation = new Navigation(this.#stage, this.#settings, {
+    onChange: () => this.#onShown(),
+    onTour: (seconds) => this.#setTour(seconds),
+  });
+  #commands;
+  #tools = new TileTools(this.#grid, this.#i18n, (command, id) => this.#run(command, id));
+  #bar = new Bar(this.#i18n, {
+    view: (id) => this.#navigation.chooseView(id),
+    layout: (layout) => this.#navigation.chooseLayout(layout),
+    tour: (seconds) => this.#setTour(seconds),
+    newView: () => this.#editView(null),
+    editView: () => this.#editView(this.#navigation.view),
+    resetOrder: () => this.#navigation.resetOrder(),
+    copyView: () => this.#copyView(),
+    command: (command) => this.#run(command),
+  });
+  #numbers = new NumberInput((number) => this.#chooseNumber(number));
+  #kiosk = isKiosk(window.location.search) ? new Kiosk(browserStorage(), byId("signed-out")) : null;
+  #life = new PageLife({
+    hide: () => {
+      this.#feed.stop();
+      this.#stage.suspend();
+    },
+    show: () => {
+      this.#feed.start();
+      this.#stage.resume();
+    },
+    slept: () => {
+      this.#feed.poke();
+      for (const tile of this.#tiles.values()) tile.restart();
+    },
+  });
   #feed;
-  #sight;
-  #columns = 1;
+  #transports;
+  #cameras = [];
+  #siteViews = [];
+  #tiles = new Map();
+  #large = null;
   #site = document.body.dataset.site ?? "";
-  #hiddenTimer = null;
-  #suspended = false;
-  #tickedAt = Date.now();
+  #ticks = 0;
+  #tourStartedAt = 0;
 
   constructor(transports, clock) {
     this.#transports = transports;
     this.#clock = clock;
+    this.#status = new WallStatus(this.#i18n, clock, this.#announcer);
+    this.#commands = new TileCommands({ i18n: this.#i18n, announcer: this.#announcer, clock });
     this.#feed = new CameraFeed({
-      clock: this.#clock,
+      clock,
       callbacks: {
         onReport: (report) => this.#onReport(report),
         onLink: (up) => this.#onLink(up),
-        onSignedOut: () => window.location.assign("/login?next=/"),
+        onSignedOut: () => this.#onSignedOut(),
       },
-    });
-    this.#sight = new IntersectionObserver((entries) => this.#onSight(entries), {
-      root: this.#stage, rootMargin: `${NEAR_VIEW_PX}px`,
     });
   }
 
   start() {
+    this.#kiosk?.start();
+    this.#navigation.begin();
     this.#i18n.apply(document);
-    this.#i18n.bindSwitch(document.getElementById("languages"));
+    this.#i18n.bindSwitch(byId("languages"));
     this.#i18n.addEventListener("change", () => {
       this.#i18n.apply(document);
-      this.#showCounts();
+      this.#navigation.refresh();
+      this.#status.showCounts(this.#tiles, this.#site);
     });
-    new ResizeObserver(() => this.#arrange()).observe(this.#stage);
-    this.#grid.addEventListener("keydown", (event) => this.#onKey(event));
-    document.addEventListener("visibilitychange", () => this.#onVisibility());
+    document.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#grid.addEventListener("dblclick", (event) => this.#onDoubleClick(event));
+    onDrag(this.#grid, () => !this.#navigation.enlarged && !this.#kiosk, (id, target) => this.#navigation.move(id, target));
+    onSwipe(this.#grid, () => !this.#large?.picture.zoomed, (way) => this.#navigation.turn(way));
+    byId("show-all").addEventListener("click", () => this.#navigation.chooseView(ALL));
+    for (const name of ["pointerdown", "pointermove", "wheel", "keydown"]) {
+      document.addEventListener(name, (event) => this.#onInteraction(event), { capture: true, passive: true });
+    }
     window.addEventListener("online", () => this.#feed.poke());
     this.#feed.start();
     setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** One plain object per tile, in the order of the wall. */
+  /** One plain object per tile, in the order of the configuration. */
   get tiles() {
     return [...this.#tiles.values()].map((tile) => tile.diagnostics());
+  }
+
+  get linkUp() {
+    return this.#feed.linkUp;
   }
 
   /** The `Tile` of a camera, for tests and for people who look into a wall. */
@@ -82,166 +137,265 @@ class Wall {
     return this.#tiles.get(id);
   }
 
-  get linkUp() {
-    return this.#feed.linkUp;
+  /** What the wall shows, for the same. */
+  get state() {
+    const { view, layout } = this.#navigation;
+    return {
+      view: view?.id ?? null,
+      cameras: view?.cameras ?? [],
+      layout,
+      page: this.#stage.page,
+      pages: this.#stage.pages,
+      shown: this.#stage.shown.map((tile) => tile.id),
+      selected: this.#stage.selected?.id ?? null,
+      focused: this.#stage.focused?.id ?? null,
+      heard: this.#commands.heard?.id ?? null,
+      zoom: Number(this.#stage.focused?.element.style.getPropertyValue("--zoom") || 1),
+      tour: this.#tour.running ? this.#tour.countdown(performance.now()) : null,
+    };
   }
 
-  #onReport({ site, cameras }) {
+  #onReport({ site, version, cameras, views }) {
     this.#site = site ?? this.#site;
-    const preference = preferenceFor(cameras.length);
-    const known = new Set(cameras.map((camera) => camera.id));
-    for (const [id, tile] of this.#tiles) {
-      if (known.has(id)) continue;
-      this.#sight.unobserve(tile.element);
-      this.#near.delete(id);
-      tile.dispose();
-      this.#tiles.delete(id);
+    this.#cameras = cameras;
+    this.#siteViews = views ?? this.#siteViews;
+    this.#kiosk?.answered(version);
+    this.#tiles = new Map(cameras.map((camera) => [camera.id, this.#tileFor(camera)]));
+    this.#stage.tiles = this.#tiles;
+    this.#navigation.update(cameras, this.#siteViews);
+    byId("loading").hidden = true;
+    byId("empty").hidden = cameras.length > 0;
+    byId("controls").hidden = cameras.length === 0;
+    if (cameras.length === 0) {
+      this.#grid.hidden = true;
+      byId("empty-view").hidden = true;
     }
-    const ordered = new Map();
-    for (const camera of cameras) ordered.set(camera.id, this.#tileFor(camera, preference));
-    const changed = [...ordered.keys()].join() !== [...this.#tiles.keys()].join();
-    this.#tiles = ordered;
-    if (changed) this.#place();
-    this.#loading.hidden = true;
-    this.#empty.hidden = cameras.length > 0;
-    this.#grid.hidden = cameras.length === 0;
-    this.#showCounts();
+    this.#status.showCounts(this.#tiles, this.#site);
   }
 
-  #tileFor(camera, preference) {
-    let tile = this.#tiles.get(camera.id);
-    if (tile) {
-      tile.preference = preference;
-      tile.update(camera);
-      return tile;
+  #tileFor(camera) {
+    const tile = this.#tiles.get(camera.id);
+    if (!tile) {
+      return new Tile({
+        camera, preference: "sub", transports: this.#transports, clock: this.#clock, i18n: this.#i18n,
+        onAuth: () => this.#feed.poke(),
+      });
     }
-    tile = new Tile({
-      camera, preference, transports: this.#transports, clock: this.#clock, i18n: this.#i18n,
-      onAuth: () => this.#feed.poke(),
-    });
+    tile.update(camera);
     return tile;
   }
 
-  /** Puts the tiles into the order of the configuration without touching those that are in their place. */
-  #place() {
-    let position = 0;
-    for (const tile of this.#tiles.values()) {
-      const there = this.#grid.children[position];
-      // Moving a playing video stops it; only what is out of place is moved.
-      if (there !== tile.element) this.#grid.insertBefore(tile.element, there ?? null);
-      this.#sight.observe(tile.element);
-      position += 1;
+  /** What is on the screen may have changed. */
+  #onShown() {
+    const { focused, shown } = this.#stage;
+    const empty = this.#navigation.view.cameras.length === 0;
+    byId("empty-view").hidden = !empty;
+    this.#grid.hidden = empty; // before anything is measured
+    if ((this.#large?.tile ?? null) !== focused) this.#showLarge(focused);
+    this.#large?.picture.resize();
+    this.#commands.follow(shown);
+    this.#showTools();
+    this.#bar.render({
+      views: this.#navigation.views,
+      view: this.#navigation.view,
+      reordered: this.#navigation.reordered,
+      layout: this.#navigation.layout,
+      oneColumn: this.#stage.oneColumn,
+      page: this.#stage.page,
+      pages: this.#stage.pages,
+      stats: this.#commands.showsStats,
+      tourSeconds: this.#settings.tourSeconds,
+      touring: this.#tour.running,
+    });
+    // A tour that the address asked for could not know yet that there is only one page.
+    if (this.#tour.running && this.#stage.pages < 2) this.#tourOfOnePage();
+  }
+
+  #showLarge(tile) {
+    this.#large?.picture.remove();
+    this.#large = null;
+    this.#tools.zoom = 1;
+    if (!tile) return;
+    const picture = new LargePicture(tile, this.#camera(tile.id), (scale) => {
+      this.#tools.zoom = scale;
+    });
+    this.#large = { tile, picture };
+  }
+
+  #camera(id) {
+    return this.#cameras.find((camera) => camera.id === id);
+  }
+
+  #editView(view) {
+    const save = ({ name, cameras }) => {
+      this.#navigation.saveView(view?.id ?? null, name, cameras);
+      this.#announcer.tell(this.#i18n.t("announce.view_saved", { name }));
+    };
+    const remove = view ? () => this.#navigation.removeView(view.id) : null;
+    const chosen = view ? view.cameras : this.#stage.shown.map((tile) => tile.id);
+    editView({ view, cameras: this.#cameras, chosen, i18n: this.#i18n, save, remove });
+  }
+
+  async #copyView() {
+    try {
+      await navigator.clipboard.writeText(window.location.href);
+      this.#announcer.tell(this.#i18n.t("share.copied"));
+    } catch {
+      this.#announcer.tell(this.#i18n.t("announce.copy_from_bar")); // no clipboard without encryption
     }
-    this.#grid.hidden = this.#tiles.size === 0;
-    this.#arrange();
   }
 
-  #arrange() {
-    const style = getComputedStyle(this.#stage);
-    const width = this.#stage.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    const height = this.#stage.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
-    const grid = automaticGrid(this.#tiles.size, width, height);
-    this.#columns = Math.max(1, grid.columns);
-    this.#grid.style.setProperty("--columns", String(grid.columns));
-    this.#grid.style.setProperty("--tile-width", `${grid.tileWidth}px`);
-    this.#grid.style.setProperty("--tile-height", `${grid.tileHeight}px`);
-    this.#grid.style.setProperty("--gap", `${GAP_PX}px`);
-    this.#stage.classList.toggle("scrolls", grid.scroll);
-  }
-
-  #onSight(entries) {
-    for (const { target, isIntersecting } of entries) {
-      const id = target.dataset.camera;
-      if (isIntersecting) this.#near.add(id);
-      else this.#near.delete(id);
-      if (this.#suspended) continue;
-      if (isIntersecting) this.#tiles.get(id)?.run();
-      else this.#tiles.get(id)?.halt();
-    }
-  }
-
-  #onVisibility() {
-    clearTimeout(this.#hiddenTimer);
-    if (document.hidden) {
-      this.#hiddenTimer = setTimeout(() => this.#suspend(), HIDDEN_GRACE_MS);
+  #chooseNumber(number) {
+    const id = this.#navigation.view?.cameras[number - 1];
+    if (number === 0) {
+      this.#navigation.leave();
+    } else if (id && this.#navigation.goTo(id)) {
+      this.#announcer.tell(`${number} · ${this.#tiles.get(id).name}`);
     } else {
-      this.#resume();
+      this.#announcer.tell(this.#i18n.t("announce.no_number", { number }));
     }
-  }
-
-  #suspend() {
-    this.#suspended = true;
-    this.#feed.stop();
-    for (const tile of this.#tiles.values()) tile.halt();
-  }
-
-  #resume() {
-    this.#tickedAt = Date.now();
-    if (!this.#suspended) return;
-    this.#suspended = false;
-    this.#feed.start();
-    for (const [id, tile] of this.#tiles) if (this.#near.has(id)) tile.run();
-  }
-
-  #onLink(up) {
-    this.#lost.hidden = up;
-    for (const tile of this.#tiles.values()) tile.linkUp = up;
-    this.#showCounts();
-  }
-
-  #tick() {
-    const now = Date.now();
-    const slept = now - this.#tickedAt > SLEPT_MS && !document.hidden;
-    this.#tickedAt = now;
-    if (slept) {
-      this.#feed.poke();
-      for (const tile of this.#tiles.values()) tile.restart();
-    }
-    for (const tile of this.#tiles.values()) tile.tick();
-    this.#showCounts();
-    const time = timeOfDay(this.#clock.now());
-    if (this.#time.textContent === time) return;
-    this.#time.textContent = time;
-    this.#announce();
-  }
-
-  #showCounts() {
-    const total = this.#tiles.size;
-    const live = [...this.#tiles.values()].filter((tile) => tile.state === TileState.LIVE).length;
-    const title = total === 0 ? this.#site : `${live}/${total} · ${this.#site}`;
-    const long = this.#i18n.t("bar.live_count", { live, total });
-    if (document.title === title && this.#counts.firstElementChild.textContent === long) return;
-    document.title = title;
-    this.#counts.hidden = total === 0;
-    this.#counts.querySelector(".long").textContent = long;
-    this.#counts.querySelector(".short").textContent = `${live}/${total}`;
-    this.#counts.classList.toggle("all-live", live === total);
-  }
-
-  /** Tells screen readers of cameras that were lost or came back; not of every hiccup. */
-  #announce() {
-    const texts = [];
-    for (const [id, tile] of this.#tiles) {
-      const { state } = tile;
-      const settled = state !== TileState.CONNECTING && state !== TileState.LATE;
-      if (!settled || this.#announced.get(id) === state) continue;
-      if (this.#announced.has(id) || state !== TileState.LIVE) {
-        texts.push(this.#i18n.t("wall.announce", { name: tile.name, state: this.#i18n.t(`state.${state}`) }));
-      }
-      this.#announced.set(id, state);
-    }
-    if (texts.length) this.#bell.textContent = texts.join(". ");
   }
 
   #onKey(event) {
-    const tiles = [...this.#grid.children];
-    const index = tiles.indexOf(document.activeElement);
-    if (index < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
-    if (event.key === "Enter") tiles[index].click();
-    const target = neighbour(index, event.key, tiles.length, this.#columns);
-    if (target === index) return;
+    if (typesText(event.target) || !this.#navigation.view) return;
+    const command = commandFor(event);
+    if (!command || (command === "focus" && event.target.closest("button, a"))) return;
     event.preventDefault();
-    tiles[target].focus();
+    if (command === "number") this.#numbers.press(event.key, this.#navigation.view.cameras.length);
+    else if (command === "select") this.#arrow(event.key);
+    else if (command === "move") this.#moveSelected(event.key);
+    else this.#run(command);
+  }
+
+  #arrow(key) {
+    if (!this.#large) this.#stage.step(key);
+    else if (this.#large.picture.pan(key)) return;
+    else if (key === "ArrowRight" || key === "ArrowDown") this.#navigation.turn(1);
+    else if (key === "ArrowLeft" || key === "ArrowUp") this.#navigation.turn(-1);
+  }
+
+  #moveSelected(key) {
+    const { selected } = this.#stage;
+    const target = selected && !this.#large ? this.#stage.besides(key) : null;
+    if (!target) return;
+    this.#navigation.move(selected.id, target);
+    this.#navigation.goTo(selected.id);
+    const { cameras } = this.#navigation.view;
+    const place = cameras.indexOf(selected.id) + 1;
+    this.#announcer.tell(this.#i18n.t("announce.moved", { name: selected.name, place, n: cameras.length }));
+  }
+
+  #onDoubleClick(event) {
+    const id = event.target.closest(".tile")?.dataset.camera;
+    if (!id || event.target.closest("button, .ptz-host")) return;
+    this.#stage.select(id);
+    this.#run("focus", id);
+  }
+
+  /** Carries out a command of a key or button; `id` is the camera it is for, else the large or selected one. */
+  #run(command, id = this.#stage.focused?.id ?? this.#stage.selected?.id) {
+    const tile = this.#tiles.get(id);
+    const ofTile = {
+      focus: () => {
+        tile.element.click(); // where the browser waits for a click before it plays
+        if (this.#navigation.enlarged) ofWall.back();
+        else this.#navigation.enlarge(id);
+      },
+      mute: () => {
+        this.#commands.toggleSound(tile, this.#camera(id));
+        this.#showTools();
+      },
+      snapshot: () => this.#commands.savePicture(tile),
+      share: () => this.#commands.share(this.#camera(id)),
+    };
+    const ofWall = {
+      back: () => {
+        if (this.#tour.running) this.#setTour(0);
+        this.#navigation.leave();
+      },
+      pageBack: () => this.#turn(-1),
+      pageOn: () => this.#turn(1),
+      tour: () => this.#setTour(this.#tour.running ? 0 : this.#settings.tourSeconds),
+      fullscreen: async () => {
+        if (!(await toggleFullscreen())) this.#announcer.tell(this.#i18n.t("announce.no_fullscreen"));
+      },
+      stats: () => {
+        this.#commands.toggleStats(this.#stage.shown);
+        this.#navigation.settled();
+      },
+      zoomIn: () => this.#large?.picture.zoomIn(),
+      zoomOut: () => this.#large?.picture.zoomOut(),
+      zoomReset: () => this.#large?.picture.resetZoom(),
+      help: () => showHelp(this.#i18n),
+    };
+    if (tile) ofTile[command]?.();
+    ofWall[command]?.();
+  }
+
+  #turn(way) {
+    const turned = this.#navigation.turn(way);
+    if (!turned || this.#large) return;
+    this.#announcer.whisper(this.#i18n.t("bar.page_of", { page: this.#stage.page + 1, pages: this.#stage.pages }));
+  }
+
+  #showTools() {
+    const tile = this.#tiles.get(this.#tools.cameraId) ?? this.#stage.selected;
+    if (!tile) return;
+    const muted = this.#commands.heard !== tile;
+    this.#tools.render({ audible: audible(this.#camera(tile.id)), muted, large: this.#stage.focused === tile });
+  }
+
+  /** Seconds per page; 0 ends the tour. */
+  #setTour(seconds) {
+    const now = performance.now();
+    if (seconds > 0) {
+      this.#tour.start(seconds, now);
+      this.#tourStartedAt = now;
+      this.#settings.tourSeconds = seconds;
+    } else {
+      this.#tour.stop();
+    }
+    this.#navigation.tourSeconds = seconds;
+    this.#navigation.settled();
+  }
+
+  /** Where everything is on one page there is nothing to turn: then every camera gets its moment. */
+  #tourOfOnePage() {
+    if (!this.#navigation.enlarged) this.#navigation.enlarge(this.#navigation.view.cameras[0]);
+  }
+
+  #onInteraction(event) {
+    const now = performance.now();
+    const meant = event.type !== "pointermove" || (now - this.#tourStartedAt > TOUR_CALM_MS && this.#grid.contains(event.target));
+    if (meant) this.#tour.interact(now);
+  }
+
+  async #onSignedOut() {
+    if (!this.#kiosk) {
+      const { pathname, search, hash } = window.location;
+      window.location.assign(`/login?next=${encodeURIComponent(pathname + search + hash)}`);
+      return;
+    }
+    await this.#kiosk.renewSession();
+    this.#feed.start();
+  }
+
+  #onLink(up) {
+    byId("gateway-lost").hidden = up;
+    for (const tile of this.#tiles.values()) tile.linkUp = up;
+    this.#status.showCounts(this.#tiles, this.#site);
+  }
+
+  #tick() {
+    this.#ticks += 1;
+    this.#life.tick();
+    for (const tile of this.#tiles.values()) tile.tick();
+    const now = performance.now();
+    if (this.#navigation.view && this.#tour.tick(now)) this.#navigation.turn(1);
+    this.#bar.renderTour(this.#tour.running ? this.#tour.countdown(now) : null);
+    this.#showTools();
+    if (this.#ticks % STATS_EVERY_TICKS === 0) this.#commands.updateStats(this.#stage.shown);
+    this.#status.tick(this.#tiles, this.#site);
   }
 }
 
