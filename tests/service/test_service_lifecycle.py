@@ -175,11 +175,10 @@ def test_recorders_find_this_gateway_and_it_does_not_find_itself(config, serving
     """Its own answer to its own search must not stand among the cameras that can be added."""
     heard = []
 
-    async def discover():
+    async def find(*_interfaces, **_options):
         return [Device(endpoint, "127.0.0.9", ()) for endpoint in (heard[0], "urn:uuid:camera")]
 
     async def main():
-        monkeypatch.setattr("gateway.service.discover", discover)
         monkeypatch.setattr("gateway.onvif.face.discovery.DiscoveryFace.announce", lambda _face, one: told.append(one))
         onvif = Onvif(True, "nvr", Secret("pw"), HostPort("127.0.0.1", 0))
         async with serving(replace(config, listen=replace(config.listen, rtsp=config.listen.http), onvif=onvif)) as service:
@@ -187,7 +186,9 @@ def test_recorders_find_this_gateway_and_it_does_not_find_itself(config, serving
             assert await asyncio.to_thread(accepts, service.port("onvif"))
             assert [(one.identity.name, one.http_port) for one in told] == [(config.site, service.port("onvif"))]
             heard.append(told[0].identity.endpoint)
-            await service._discover()
+            service._lookout._find = find
+            service._lookout._introduce = lambda device: None
+            await service._lookout.search()
             assert [view.endpoint for view in service.discovered()] == ["urn:uuid:camera"]
         assert service.port("rtsp") is None
 
