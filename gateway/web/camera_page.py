@@ -59,7 +59,7 @@ def _only_admin() -> Response | None:
     if decision.allowed:
         return None
     if decision.status == 401 and request.method == "GET":
-        return make_response(redirect(f"/login?next={quote(request.path, safe='')}", 303))
+        return make_response(redirect(f"/login?next={quote(request.path)}", 303))
     return failure(decision.status, "This page is for the administrator.")
 
 

@@ -184,4 +184,4 @@ def test_the_real_templates_render(gateway, access, monkeypatch):
 
 def test_a_line_break_in_the_address_of_a_camera_page_reaches_no_header(browser):
     answer = browser.get("/cameras/a%0d%0aSet-Cookie:%20a=b")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Fcameras%2Fa%0D%0ASet-Cookie%3A%20a%3Db")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/cameras/a%0D%0ASet-Cookie%3A%20a%3Db")
