@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import __version__, views
-from gateway.config.diff import diff
+from gateway.config.diff import diff, relabelled
 from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, UnannouncedPicture
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
@@ -249,7 +249,10 @@ class Service:
         for camera in config.cameras:
             if camera.id in change.added or camera.id in change.changed:
                 self._add(camera)
-            elif camera.id in change.pushes:
+                continue
+            source = self._cameras[camera.id]
+            source.camera = relabelled(source.camera, camera)
+            if camera.id in change.pushes:
                 self._push(camera)
         self._cameras = {camera.id: self._cameras[camera.id] for camera in config.cameras}
         log.info(
@@ -257,7 +260,8 @@ class Service:
             len(change.added),
             len(change.removed),
             len(change.changed),
-            f", {len(change.pushes)} pushed elsewhere" if change.pushes else "",
+            (f", {len(change.relabelled)} relabelled" if change.relabelled else "")
+            + (f", {len(change.pushes)} pushed elsewhere" if change.pushes else ""),
             f"; needs a restart: {', '.join(change.restart_needed)}" if change.restart_needed else "",
         )
         for warning in config.warnings:
@@ -424,7 +428,8 @@ class Service:
         source = self._cameras.get(stream_id.removesuffix(".sub"))
         return (source.camera.h265 if source is not None else None) or self._config.rtmp.h265
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
+        # a coroutine, because the scheduler runs plain functions on threads of its own
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)

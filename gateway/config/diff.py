@@ -16,10 +16,12 @@ class ConfigDiff:
     changed: tuple[str, ...] = ()
     pushes: tuple[str, ...] = ()
     """Cameras that go on as they are and are pushed elsewhere from now on."""
+    relabelled: tuple[str, ...] = ()
+    """Cameras that go on as they are under another name, in another group, or with another answer to older players."""
     restart_needed: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.pushes or self.restart_needed)
+        return bool(self.added or self.removed or self.changed or self.pushes or self.relabelled or self.restart_needed)
 
 
 def diff(old: Config, new: Config) -> ConfigDiff:
@@ -29,18 +31,27 @@ def diff(old: Config, new: Config) -> ConfigDiff:
     pulled_differently = old.rtsp != new.rtsp
 
     def differs(camera: Camera) -> bool:
-        was = replace(before[camera.id], push=camera.push)
-        return was != camera or (pulled_differently and camera.publish is None)
+        return relabelled(before[camera.id], camera) != camera or (pulled_differently and camera.publish is None)
+
+    def labels(camera: Camera) -> tuple[object, ...]:
+        return camera.name, camera.group, camera.h265
 
     kept = [camera for camera in new.cameras if camera.id in before]
     changed = tuple(camera.id for camera in kept if differs(camera))
+    going_on = [(before[camera.id], camera) for camera in kept if camera.id not in changed]
     return ConfigDiff(
         added=tuple(key for key in after if key not in before),
         removed=tuple(key for key in before if key not in after),
         changed=changed,
-        pushes=tuple(one.id for one in kept if one.id not in changed and before[one.id].push != one.push),
+        pushes=tuple(now.id for was, now in going_on if was.push != now.push),
+        relabelled=tuple(now.id for was, now in going_on if labels(was) != labels(now)),
         restart_needed=tuple(_restart_keys(old, new)),
     )
+
+
+def relabelled(camera: Camera, new: Camera) -> Camera:
+    """`camera` with everything of `new` that concerns neither its streams nor what listens to it: no restart for that."""
+    return replace(camera, name=new.name, group=new.group, h265=new.h265, push=new.push)
 
 
 _SECTIONS = ("listen", "discovery", "hls", "rtmp", "auth", "onvif")

@@ -127,6 +127,10 @@ class Driver:
         except SourceError as error:
             self._give_up(error)
             return
+        except Exception as error:
+            log.exception("camera %s: steering failed", self._name)
+            self._give_up(ProtocolError(f"steering failed: {error}"))
+            return
         with self._changed:
             self._connected = True
         try:
@@ -241,6 +245,9 @@ class Driver:
                 result = errand.run(ptz)
             except SourceError as error:
                 errand.future.set_exception(error)
+            except Exception as error:
+                errand.future.set_exception(ProtocolError(f"steering failed: {error}"))
+                raise
             else:
                 if errand.moves:
                     steering.forget()

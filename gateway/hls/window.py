@@ -29,8 +29,6 @@ from gateway.media.track import Tracks
 
 log = logging.getLogger(__name__)
 
-RUN_ID = secrets.token_hex(4)
-"""Part of every media URL: a cache can never answer with what an earlier process called by the same name."""
 DISCONTINUITY_EPOCH_S = 1_767_225_600
 """2026-01-01."""
 DISCONTINUITY_UNIT_S = 3600
@@ -66,9 +64,11 @@ class Window:
         *,
         first_number: int,  # Unix time in whole seconds
         changed: Callable[[], None],
-        run_id: str = RUN_ID,
+        run_id: str = "",
     ) -> None:
-        self.run_id = run_id
+        self.run_id = run_id or secrets.token_hex(4)
+        """Part of every media URL: a cache can never answer with what an earlier process, or this camera before it was
+        changed in the configuration, called by the same name."""
         self.cutter = Cutter(pace)
         self.tracks: Tracks = ()
         """Of the newest part; empty before the first."""

@@ -94,10 +94,12 @@ class Connection:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            # before anything is waited for: a stream that appears meanwhile must not be shown to a page that is gone
+            self._awaited.clear()
             for feed in self._feeds.values():
                 feed.leave(self)
             self._feeds.clear()
+            await asyncio.gather(*tasks, return_exceptions=True)
         if reason is not None:
             # granian sends close frames without a code, so the reason goes before it
             async with asyncio.timeout(GOODBYE_S):

@@ -78,7 +78,7 @@ class Feed:
         hold.release()
         if not self._viewers:
             self.stream.unsubscribe(self)
-            self.config = None
+            self.config, self.problem = None, ""
 
     def rebind(self, stream: Stream) -> None:
         """The camera was configured anew: same id, another `Stream`."""
@@ -89,12 +89,14 @@ class Feed:
         for viewer, hold in list(self._viewers.items()):
             hold.release()
             self._viewers[viewer] = stream.demand.hold(KIND)
-        self.config = None
+        self.config, self.problem = None, ""
         if self._viewers:
             self._attach()
             past = self._past()
             for viewer in tuple(self._viewers):
                 viewer.on_start(self, past)
+                if self.problem:
+                    viewer.on_unplayable(self, self.problem)
 
     # --- Subscriber -------------------------------------------------------------------------------------------------------
 

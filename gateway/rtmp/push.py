@@ -204,6 +204,8 @@ class PushTask:
         """Connect and send until the camera is away (returns) or something fails (raises PushError)."""
         began = self._monotonic()
         link, fourccs = await self._connect()
+        if link.ended.done():
+            raise link.ended.result()  # it was taken and closed in one breath
         viewer = Viewer(link.transport, Capabilities(), self._monotonic(), limits=self._limits.viewer)
         feed = PushFeed(
             self.stream,

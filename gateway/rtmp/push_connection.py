@@ -87,7 +87,7 @@ class PushConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """The server takes more."""
-        if self.viewer is not None:
+        if self.viewer is not None and not self.ended.done():
             self.viewer.unblock()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -128,6 +128,8 @@ class PushConnection(asyncio.Protocol):
         if self.ended.done():
             return
         self.ended.set_result(reason)
+        if self.viewer is not None:
+            self.viewer.block()  # uvloop raises when something is written to a closed transport
         for waiting in (self.connected, self.started):
             if not waiting.done():
                 waiting.set_exception(reason)

@@ -68,7 +68,8 @@ class Relay:
         self.stream = stream
         self.unserialisable = 0
         """Frames larger than an RTMP message can be."""
-        self._policy = policy
+        self.policy = policy
+        """What players get that announce no Enhanced RTMP; may change with the configuration."""
         self._monotonic = monotonic
         self._call_later = call_later or asyncio.get_running_loop().call_later
         self._viewers: dict[Viewer, None] = {}
@@ -111,7 +112,7 @@ class Relay:
     def refusal(self, viewer: Viewer) -> str:
         """Why `viewer` cannot play this stream; empty if it can. Ask before `join`."""
         tracks = self._tracks or self.stream.tracks
-        return viewer.fit(tracks, self._policy)
+        return viewer.fit(tracks, self.policy)
 
     def join(self, viewer: Viewer) -> None:
         """Send `viewer` what it needs to show a picture at once, then everything that comes."""

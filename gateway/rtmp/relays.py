@@ -31,6 +31,7 @@ class Relays:
         if relay is None:
             relay = Relay(stream, self.policy(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
+        relay.policy = self.policy(stream.id)
         refusal = relay.refusal(viewer)
         if refusal:
             self._drop_if_empty(relay)

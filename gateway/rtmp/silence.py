@@ -51,17 +51,23 @@ class Silenced:
         self._silent = False
         self._next: int | None = None
         """Number of the next unit, which starts at sample `_next` * 1024 of the stream's timeline; None before a picture."""
+        self._filled: int | None = None
+        """Up to this sample of the timeline there was silence, while a microphone that spoke up has not passed it."""
 
     def on_tracks(self, tracks: Tracks) -> None:
         """Announce the silent track where there is a picture and no sound."""
-        self._silent = bool(tracks) and all(track.kind is Kind.VIDEO for track in tracks)
+        silent = bool(tracks) and all(track.kind is Kind.VIDEO for track in tracks)
+        if self._silent and not silent and self._next is not None:
+            self._filled = self._next * aac.SAMPLES_PER_FRAME
+        self._silent = silent
         self._inner.on_tracks((*tracks, SILENT_TRACK) if self._silent else tracks)
 
     def on_frame(self, frame: Frame) -> None:
         """Pass a frame on, and before a picture all silence up to it; the first picture comes first."""
         if not self._silent:
             self._next = None
-            self._inner.on_frame(frame)
+            if not self._late(frame):
+                self._inner.on_frame(frame)
             return
         end = frame.dts * RATE_HZ // (frame.config.clock_rate * aac.SAMPLES_PER_FRAME) + 1
         begin = end if self._next is None or not 0 <= end - self._next <= MAX_GAP_FRAMES else self._next
@@ -69,6 +75,16 @@ class Silenced:
             self._inner.on_frame(_unit(number, frame.wall))
         self._next = end
         self._inner.on_frame(frame)
+
+
+    def _late(self, frame: Frame) -> bool:
+        """Sound from before the end of the silence. Cameras send it after its picture, and time must grow in every track."""
+        if self._filled is None or frame.kind is not Kind.AUDIO:
+            return False
+        if frame.dts * RATE_HZ < self._filled * frame.config.clock_rate:
+            return True
+        self._filled = None
+        return False
 
 
 def _unit(number: int, wall: float) -> Frame:

@@ -150,11 +150,10 @@ class CameraSource:
     def __init__(self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop) -> None:
         """`camera` has the login to be used (`account.with_login`)."""
         self.camera = camera
+        """The name and whatever else needs no new session may be replaced while it runs."""
         self.account = Account()
         """What is known of its login, for everything that logs in to it."""
         self._disabled = _disabled(camera)
-        self.account = Account()
-        """What is known of its login, for everything that logs in to it."""
         self._shared = Shared(camera, finder) if camera.address is not None else None
         main, sub = locations(camera, self._shared)
         sources: list[StreamSource | PublishSource] = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -76,6 +77,8 @@ class Whereabouts:
         self._here: tuple[Entry, ...] = ()
         self._since = 0.0
         self._cameras: tuple[Camera, ...] = ()
+        self._turns = threading.Lock()
+        """Held to replace the two values that follow: when a switch fails, the readers of many cameras miss them at once."""
         self._at_configured: frozenset[str] = frozenset()
         """Cameras that are not where they were found last: the configured address has its turn."""
         self._missed_at: dict[str, float] = {}
@@ -101,9 +104,11 @@ class Whereabouts:
 
     def missed(self, camera: Camera) -> None:
         """It did not answer as it should where it was expected: of two places the other one is next."""
-        if self.elsewhere(camera):
-            self._at_configured ^= {camera.id}
-        self._missed_at = {**self._missed_at, camera.id: self._wall()}
+        moved = bool(self.elsewhere(camera))
+        with self._turns:
+            if moved:
+                self._at_configured ^= {camera.id}
+            self._missed_at = {**self._missed_at, camera.id: self._wall()}
 
     def pairs(self) -> list[tuple[Device, Camera]]:
         """Every device that is here with every configured camera that it is."""
@@ -177,7 +182,7 @@ class Whereabouts:
     def forget(self, camera_id: str) -> None:
         """Whatever is at the configured address is the camera from now on."""
         self.book.forget(camera_id)
-        self._at_configured -= {camera_id}
+        self._has_its_turn(camera_id)
 
     def survey(
         self, here: tuple[Entry, ...], shared: Iterable[str], standing: Iterable[Standing], since: float = 0.0
@@ -229,9 +234,14 @@ class Whereabouts:
             address = camera.address
         before = known.found or camera.address
         self.book.moved(camera, address)
-        self._at_configured -= {camera.id}
+        self._has_its_turn(camera.id)
         self._ambiguous -= {camera.id}
         return Move(camera, before, address)
+
+    def _has_its_turn(self, camera_id: str) -> None:
+        """It is asked where it was found last."""
+        with self._turns:
+            self._at_configured -= {camera_id}
 
     def _is(self, identity: Identity, entry: Entry) -> bool:
         traces = _traces(entry.device, entry.mac)

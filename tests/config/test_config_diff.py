@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gateway.config.diff import ConfigDiff, diff
-from gateway.config.model import Camera, Config, Hls, HostPort, Listen, Publish, Push, RtspDefaults, Secret
+from gateway.config.model import Camera, Config, Hls, HostPort, Listen, Publish, Push, RtspDefaults, Secret, UnannouncedPicture
 
 YARD = Camera("yard", "yard", rtsp="rtsp://192.168.1.2/live", username="a", password=Secret("one"))
 GATE = Camera("gate", "gate", address="192.168.1.3")
@@ -31,8 +31,17 @@ def test_a_camera_that_is_pushed_elsewhere_goes_on_as_it_is() -> None:
     found = diff(Config(cameras=(YARD, GATE)), Config(cameras=(pushed, GATE)))
     assert found == ConfigDiff(pushes=("yard",))
     assert found
-    renamed = replace(pushed, name="Other")
-    assert diff(Config(cameras=(YARD,)), Config(cameras=(renamed,))) == ConfigDiff(changed=("yard",))
+
+
+def test_a_camera_that_is_only_called_otherwise_keeps_its_session_and_its_publisher() -> None:
+    for field, value in (("name", "Other"), ("group", "East"), ("h265", UnannouncedPicture.SUB)):
+        found = diff(Config(cameras=(YARD, PHONE)), Config(cameras=(YARD, replace(PHONE, **{field: value}))))
+        assert found == ConfigDiff(relabelled=("phone",))
+        assert found
+    both = replace(YARD, name="Other", push=(Push("media.example", 1935, "live", Secret("x")),))
+    assert diff(Config(cameras=(YARD,)), Config(cameras=(both,))) == ConfigDiff(pushes=("yard",), relabelled=("yard",))
+    moved = replace(YARD, name="Other", rtsp="rtsp://192.168.1.9/live")
+    assert diff(Config(cameras=(YARD,)), Config(cameras=(moved,))) == ConfigDiff(changed=("yard",))
 
 
 def test_another_order_is_no_change() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.device.device import SteeredConnection
 from gateway.device.driver import MAX_WAITING, Busy, Driver
-from gateway.errors import Unreachable, WrongCredentials
+from gateway.errors import ProtocolError, Unreachable, WrongCredentials
 from gateway.onvif.ptz import Vector
 from gateway.onvif.ptz_client import PtzClient
 
@@ -148,6 +148,29 @@ def test_camera_that_is_away_is_said_and_asked_again_by_the_next_wish(until):
     driver.move(RIGHT)
     until(lambda: driver._thread is None)
     assert str(driver.trouble) == "10.0.0.9: no answer"
+
+
+def test_defect_of_ours_is_said_to_whoever_waits_instead_of_nothing(caplog):
+    class Opened:
+        ptz = None
+
+        def close(self):
+            pass
+
+    def broken(ptz):
+        raise KeyError("mended")
+
+    driver = Driver("yard", Opened)
+    with pytest.raises(ProtocolError, match="steering failed: 'mended'"):
+        driver.errand(broken, moves=False).result(5)
+
+    def unopened():
+        raise KeyError("closed")
+
+    driver = Driver("yard", unopened)
+    with pytest.raises(ProtocolError, match="steering failed: 'closed'"):
+        driver.errand(broken, moves=False).result(5)
+    assert len([record for record in caplog.records if record.exc_info]) == 2
 
 
 def test_errands_do_not_pile_up():

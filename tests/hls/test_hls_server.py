@@ -338,6 +338,25 @@ def test_removed_stream_ends_its_requests() -> None:
     run(scenario)
 
 
+def test_camera_that_was_changed_has_no_address_in_common_with_what_caches_hold() -> None:
+    """Its initialisation segment had the old one's address: players decoded the new picture with the old parameters."""
+
+    async def scenario(house: House) -> None:
+        before = parse(await house.live()).hint.partition("/")[0]
+        house.service.detach("cam")
+        house.cam = house.streams["cam"] = Stream("cam")
+        house.cam.begin(frozenset({Kind.VIDEO}))
+        house.service.attach(house.cam)
+        house.service.channel(house.cam).window.watched()
+        house.cam.push(camera(7))
+        after = parse(await house.live()).hint.partition("/")[0]
+        assert after != before
+        assert (await house.get(f"/hls/cam/{after}/init-1.mp4")).status == 200
+        assert (await house.get(f"/hls/cam/{before}/init-1.mp4")).status == 404
+
+    run(scenario, camera(7))
+
+
 def test_client_that_goes_away_leaves_nothing_behind() -> None:
     async def scenario(house: House) -> None:
         held = await house.asking("/hls/cam.sub/index.m3u8")

@@ -140,4 +140,9 @@ def test_a_stream_without_a_picture_is_refused_with_its_reason():
     stream.begin(frozenset({Kind.AUDIO}))
     stream.push([Frame(AUDIO, 0, 0, 1024, True, False, 0.0, b"a")])
     assert viewer.problems == ["the stream has no video"]
+    # what was wrong with a stream is not said of the one that takes its place, nor to who comes when nothing is known yet
+    feed.rebind(Stream("yard"))
+    feed.leave(viewer)
+    feed.join(viewer)
+    assert viewer.problems == ["the stream has no video"]
     assert viewer.frames == []

@@ -262,6 +262,30 @@ def test_the_heartbeat_notices_pages_that_are_gone_and_sessions_that_ended(clock
     run(clock, body)
 
 
+def test_a_camera_that_appears_while_a_page_is_sent_away_is_not_pulled_for_it_for_ever(clock):
+    async def body(bench: Bench) -> None:
+        page = await bench.watching("attic")
+        going = asyncio.Event()
+        saying = page.send_str
+
+        async def slow(data: str) -> None:
+            if '"bye"' in data:
+                going.set()
+                await asyncio.sleep(0)
+                fresh = bench.streams["attic"] = begun(Stream("attic"))
+                bench.service.attach(fresh)
+            await saying(data)
+
+        page.send_str = slow
+        page.says_raw("no message")
+        await settle()
+        assert bench.service.connections == 0
+        assert going.is_set()
+        assert not bench.streams["attic"].demand.active
+
+    run(clock, body)
+
+
 def test_a_camera_configured_anew_goes_on_under_its_id(clock):
     async def body(bench: Bench) -> None:
         page = await bench.watching("gate")

@@ -19,12 +19,17 @@ from gateway.media.stream import Stream
 from gateway.media.track import Codec, Kind
 from gateway.rtmp import amf0, chunk
 from gateway.rtmp.adobe_auth import respond
+from gateway.rtmp.capabilities import Capabilities
 from gateway.rtmp.chunk import ChunkReader, encode_message
+from gateway.rtmp.client_session import ClientSession
 from gateway.rtmp.handshake import ServerHandshake
 from gateway.rtmp.push import DEMAND_KIND, PushLimits, PushState, PushStatus, PushTask
+from gateway.rtmp.push_connection import PushConnection
+from gateway.rtmp.push_errors import TargetClosed
+from gateway.rtmp.push_feed import PushFeed
 from gateway.rtmp.pushes import Pushes
 from gateway.rtmp.server import Action, Credentials, RtmpServer
-from gateway.rtmp.viewer import ViewerLimits
+from gateway.rtmp.viewer import Viewer, ViewerLimits
 from gateway.sources.backoff import Backoff
 from gateway.sources.publish import PublishSource
 
@@ -329,6 +334,69 @@ def test_server_that_closes_without_a_word(scene, after, said):
     status = failing(scene, handle)
     assert (status.state, status.code) == (PushState.RETRYING, "closed")
     assert status.reason == f"the server closed the connection {said}"
+
+
+class Brittle(asyncio.Transport):
+    """Like uvloop's, which raises where asyncio's own only warns: the stream then drops its output with a traceback."""
+
+    closed = False
+    sent = 0
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.sent += 1
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        pass
+
+
+def test_server_that_takes_the_stream_and_closes_in_one_breath_is_no_defect_of_ours():
+    async def main() -> None:
+        task, transport = PushTask(Stream("yard"), target(1935)), Brittle()
+
+        async def connect() -> tuple[PushConnection, frozenset[str]]:
+            link = PushConnection(target(1935), ClientSession(url="rtmp://far", app="live", name=KEY))
+            link.connection_made(transport)
+            link.started.set_result(1)
+            link.connection_lost(None)
+            transport.closed = True
+            return link, frozenset()
+
+        task._connect = connect  # two turns of the loop lie between them on a socket
+        with pytest.raises(TargetClosed):
+            await task.run_once()
+        assert task.status().state is not PushState.LIVE
+
+    asyncio.run(main())
+
+
+def test_nothing_is_written_to_a_push_connection_that_has_ended(media):
+    async def main() -> None:
+        stream, pictures, transport = Stream("yard"), media(Codec.H264, None).frames, Brittle()
+        link = PushConnection(target(1935), ClientSession(url="rtmp://far", app="live", name=KEY))
+        link.connection_made(transport)
+        link.viewer = Viewer(transport, Capabilities(), 0.0)
+        feed = PushFeed(stream, link.viewer, 1)
+        feed.open()
+        stream.begin(frozenset({Kind.VIDEO}))
+        stream.push(pictures[:6])
+        assert transport.sent
+        link.connection_lost(None)
+        transport.closed = True
+        link.resume_writing()
+        stream.push(pictures[6:12])
+        assert feed.last_frame_at and any(one is feed for one in stream._subscribers)
+
+    asyncio.run(main())
 
 
 def test_large_picture_before_the_end_is_named_with_nginx_limit(scene, media):

@@ -297,6 +297,21 @@ def test_h265_is_refused_where_the_policy_says_so(run, house, camera, media):
     run(scene())
 
 
+def test_a_policy_that_changes_holds_for_the_next_player_also_where_others_watch(run, house, camera, media):
+    policies = [UnannouncedPicture.SEND]
+
+    async def scene() -> None:
+        async with house(policy=lambda stream_id: policies[-1]) as h:
+            camera(h.stream(), media(Codec.H265, None)).push(0.2)
+            first = await h.play()
+            await first.until(lambda: first.pictures)
+            policies.append(UnannouncedPicture.REFUSE)
+            second = await h.play()
+            assert await second.ended() == ["NetStream.Play.StreamNotFound"]
+
+    run(scene())
+
+
 def test_the_h264_sub_stream_is_served_instead_where_the_policy_says_so(run, house, camera, media, caplog):
     async def scene() -> None:
         async with house(policy=lambda stream_id: UnannouncedPicture.SUB) as h:

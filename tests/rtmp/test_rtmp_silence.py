@@ -94,10 +94,32 @@ def test_a_microphone_that_speaks_up_takes_the_place_of_the_silence():
     heard = len(catcher.sounds)
     assert heard
     silenced.on_tracks((H264, AAC))
-    sound = replace(picture(0), config=AAC)
+    sound = replace(picture(3 * 44_100), config=AAC)
     silenced.on_frame(sound)
     silenced.on_frame(picture(270_000))
     assert catcher.sounds[heard:] == [sound]
+
+
+def test_sound_that_comes_after_its_picture_is_not_squeezed_behind_the_silence():
+    # players got half a second of it within some milliseconds, because times must grow
+    catcher = Catcher()
+    silenced = Silenced(catcher)
+    silenced.on_tracks((H264,))
+    silenced.on_frame(picture(90_000, keyframe=True))
+    silenced.on_frame(picture(180_000))
+    silence_ends = (catcher.sounds[-1].dts + 1024) / RATE_HZ
+    heard = len(catcher.sounds)
+    silenced.on_tracks((H264, AAC))
+    silenced.on_frame(picture(183_600, keyframe=True))
+    for number in range(40):
+        silenced.on_frame(replace(picture(round(1.6 * 44_100) + 1024 * number), config=AAC))
+    times = [frame.seconds for frame in catcher.sounds[heard:]]
+    assert silence_ends <= times[0] < silence_ends + 1024 / 44_100
+    assert len(times) > 15
+    # a stream that falls silent again and has sound once more begins with a clean slate
+    silenced.on_tracks((H264, AAC))
+    silenced.on_frame(replace(picture(5 * 44_100), config=AAC))
+    assert catcher.sounds[-1].dts == 5 * 44_100
 
 
 def test_an_outage_of_an_hour_makes_no_hour_of_silence():

@@ -15,6 +15,7 @@ from gateway.errors import InstanceError, ListenError, Unreachable
 from gateway.instance import InstanceLock
 from gateway.onvif.wsdiscovery import Device
 from gateway.run import serve
+from gateway.sources.camera import CameraSource
 
 START_WITHIN_S = 10.0
 AWAY = "rtsp://127.0.0.1:1/live"
@@ -74,7 +75,7 @@ def test_second_instance_is_refused_before_it_writes_anything(config):
 
 def test_reload_changes_what_changed_and_leaves_the_rest_running(config, serving):
     before = replace(config, cameras=(camera("stays"), camera("goes"), camera("changes")))
-    after = replace(config, cameras=(camera("comes"), camera("changes", name="Other"), camera("stays")))
+    after = replace(config, cameras=(camera("comes"), camera("changes", name="Other", audio=False), camera("stays")))
 
     async def main():
         async with serving(before) as service:
@@ -90,6 +91,41 @@ def test_reload_changes_what_changed_and_leaves_the_rest_running(config, serving
             for name in ("goes", "changes"):
                 await asyncio.to_thread(readers[name].thread.join, 5)
                 assert not readers[name].thread.is_alive()
+
+    asyncio.run(main())
+
+
+def test_states_change_on_the_loop_alone(config, serving, monkeypatch):
+    """On a worker thread a picture's freezing woke no page, and a reload meanwhile broke the look at the cameras."""
+
+    async def main():
+        looked = asyncio.Event()
+        threads = []
+
+        def tick(self):
+            threads.append(threading.get_ident())
+            loop.call_soon_threadsafe(looked.set)
+
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(CameraSource, "tick", tick)
+        async with serving(replace(config, cameras=(camera("yard"),))), asyncio.timeout(START_WITHIN_S):
+            await looked.wait()
+        assert set(threads) == {threading.get_ident()}
+
+    asyncio.run(main())
+
+
+def test_a_camera_that_is_only_called_otherwise_goes_on(config, serving):
+    async def main():
+        before = camera("yard", group="West")
+        async with serving(replace(config, cameras=(before,))) as service:
+            source = service._cameras["yard"]
+            service.reload(replace(config, cameras=(replace(before, name="Depot", group="East"),)))
+            assert service._cameras["yard"] is source
+            view = service.camera("yard")
+            assert (view.name, view.group) == ("Depot", "East")
+            service.reload(replace(config, cameras=(replace(before, audio=False),)))
+            assert service._cameras["yard"] is not source
 
     asyncio.run(main())
 
