@@ -73,6 +73,7 @@ TICK_S = 0.5
 TRIM_S = 10.0
 """How often free memory goes back to the system."""
 PORT_CALL_S = 3.0
+ADOPT_TURN_S = 2.0
 RTMPS_REFRESH_S = 600.0
 """A renewed certificate is in use after this long at the latest."""
 STOP_READERS_S = 5.0
@@ -326,13 +327,19 @@ class Service:
         known = self._on_loop(forget)
         self._where.book.save()
         return known
+
     def adopt(self, wish: Wish) -> AdoptedView:
         """See `GatewayPort.adopt`."""
         if self._config_path is None:
             raise AdoptError("configuration", "this gateway runs without a configuration file and cannot remember a camera")
-        with self._adopting:
+        # One at a time, and no queue: each occupies one of the few workers for as long as its camera takes.
+        if not self._adopting.acquire(timeout=ADOPT_TURN_S):
+            raise AdoptError("busy", "another camera is being added; try again")
+        try:
             adopted = adoption.adopt(wish, self._config_path, os.environ)
             self._on_loop(lambda: self.reload(adopted.config))
+        finally:
+            self._adopting.release()
         log.info("camera %s was adopted: %s", adopted.id, adopted.file)
         return AdoptedView(adopted.id, adopted.name, f"{adopted.file.parent.name}/{adopted.file.name}", adopted.has_sub)
 

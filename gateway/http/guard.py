@@ -85,13 +85,21 @@ def wants_challenge(request: Request) -> bool:
     if mode is not None:
         return mode == "navigate"
     referer = request.headers.get("referer")
-    return referer is None or urlsplit(referer).netloc != request.headers.get("host")
+    return referer is None or _site(referer) != request.headers.get("host")
 
 
 def from_own_page(request: Request) -> bool:
     """Whether the Origin is this host; programs send none."""
     origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return origin is None or _site(origin) == request.headers.get("host")
+
+
+def _site(url: str) -> str:
+    """Host and port of a URL that a client sent, empty for nonsense: no Host header is."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def split_token(request: Request, prefix: str) -> tuple[Request, str]:

@@ -33,6 +33,8 @@ MAX_SUBSCRIPTIONS = 128
 MESSAGES_PER_S = 200.0
 """A wall of 36 acknowledges 20 times a second and answers pings."""
 MESSAGES_BURST = 1000.0
+SUBSCRIBE_COST = 5
+"""In messages: a subscription copies the stream's past, up to megabytes, for this page. A wall may open 200 tiles at once."""
 
 GOODBYE_S = 1.0
 """For the last word to a page."""
@@ -194,6 +196,8 @@ class Connection:
             self._wake.set()
 
     def _obey(self, message: messages.ClientMessage, now: float) -> None:
+        if isinstance(message, Subscribe):
+            self._credit -= SUBSCRIBE_COST - 1
         if self._credit < 0:
             raise BadMessage("too many messages")
         if isinstance(message, Ack):

@@ -83,6 +83,11 @@ class Connection(asyncio.Protocol):
         self._stuck_since: float | None = None
         self._reading = True
 
+    @property
+    def peer(self) -> str:
+        """The client's address; empty if it had gone before it was here."""
+        return self._peer
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -94,11 +99,11 @@ class Connection(asyncio.Protocol):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self._peer, self._local = peer[0] if peer else "", local[0] if local else ""
         if not self._registry.joined(self) or not peer or not local:
             transport.write(Response(503).encode())
             transport.close()
             return
-        self._peer, self._local = peer[0], local[0]
         self._interleaved = InterleavedSink(transport)
         self._session = Session(
             self,

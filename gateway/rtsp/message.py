@@ -21,7 +21,8 @@ VERSION = "RTSP/1.0"
 
 _REQUEST_LINE = re.compile(r"([A-Za-z_]{1,32}) (\S+) RTSP/(\d)\.(\d)")
 _STATUS_LINE = re.compile(r"RTSP/1\.[01] (\d{3})(?: (.*))?")
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*(.*?)[ \t]*")
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)")
+"""Blanks around the value are cut off afterwards: in here a line full of them would cost the square of its length."""
 _CONTROL_CHARACTER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 REASONS = {
@@ -232,7 +233,7 @@ class MessageParser:
             match = _HEADER.fullmatch(line)
             if match is None:
                 raise MessageError("malformed header field")
-            fields.append((match[1], match[2]))
+            fields.append((match[1], match[2].strip(" \t")))
         headers = Headers(fields)
         lengths = set(headers.get_all("Content-Length"))
         if len(lengths) > 1 or not all(re.fullmatch(r"[0-9]{1,9}", length) for length in lengths):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from gateway.errors import ListenError
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 DEFAULT_PORT = 554
 MAX_CONNECTIONS = 512
 """Far above the viewers one box can feed; below the usual limit of 1024 open files."""
+MAX_CONNECTIONS_PER_ADDRESS = 256
+"""Main and sub streams of 128 cameras for one recorder. Nobody has to log in to hold a connection, so none may hold all."""
 LOOKUP_TIMEOUT_S = 8.0
 """Long enough for an on-demand camera to be opened and give a keyframe; clients give up after 10 s."""
 SWEEP_INTERVAL_S = 1.0
@@ -55,6 +58,7 @@ class RtspServer:
             udp_ports=udp_ports,
         )
         self._connections: set[Connection] = set()
+        self._by_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self._empty.set()
         self._server: asyncio.Server | None = None
@@ -103,14 +107,19 @@ class RtspServer:
 
     def joined(self, connection: Connection) -> bool:
         """`connection.Registry`: a new connection."""
-        admitted = len(self._connections) < self.max_connections
+        here = self._by_address[connection.peer]
+        admitted = len(self._connections) < self.max_connections and here < MAX_CONNECTIONS_PER_ADDRESS
         self._connections.add(connection)
+        self._by_address[connection.peer] += 1
         self._empty.clear()
         return admitted
 
     def left(self, connection: Connection) -> None:
         """`connection.Registry`: a connection is gone."""
         self._connections.discard(connection)
+        self._by_address[connection.peer] -= 1
+        if not self._by_address[connection.peer]:
+            del self._by_address[connection.peer]
         if not self._connections:
             self._empty.set()
 

@@ -25,7 +25,14 @@ adoption = Blueprint("adoption", __name__)
 PAGE = "/discovery/adopt"
 
 FIELDS = ("address", "id", "name", "username", "password")
-_STATUSES = {"bad-request": 400, "already-configured": 409, "id-taken": 409, "configuration": 409, "not-written": 409}
+_STATUSES = {
+    "bad-request": 400,
+    "already-configured": 409,
+    "id-taken": 409,
+    "configuration": 409,
+    "not-written": 409,
+    "busy": 503,
+}
 CAMERA_SAYS_NO = 422
 
 

@@ -156,6 +156,6 @@ def _width() -> int | None:
     text = request.args.get("width")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and MIN_WIDTH_PX <= int(text[:6]) <= MAX_WIDTH_PX):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 6 and MIN_WIDTH_PX <= int(text) <= MAX_WIDTH_PX):
         raise BadRequest(f"width is a number of pixels from {MIN_WIDTH_PX} to {MAX_WIDTH_PX}.")
     return int(text)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
@@ -63,7 +64,7 @@ def _only_admin() -> Response | None:
     if decision.allowed:
         return None
     if decision.status == 401 and request.method == "GET":
-        return make_response(redirect(f"/login?next={request.path}", 303))
+        return make_response(redirect(f"/login?next={quote(request.path)}", 303))
     return failure(decision.status, "This page is for the administrator.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +53,7 @@ def parse_command(body: Any) -> PtzCommand:
 
 def _number(body: dict[str, Any], key: str) -> float:
     value = body.get(key, 0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not -1 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1 <= value <= 1:
         raise ValueError(f"{key} must be a number from -1 to 1.")
     return float(value)
 

@@ -178,3 +178,10 @@ def test_websockets_need_credentials_and_our_own_page(access: Access, make):
     assert open_socket(access, make("/live", cookie=cookie, origin="https://evil.example")) == 403
     token = f"token={access.viewing_token}"
     assert open_socket(access, make("/live", token, origin="https://panel.example")) == "opened"
+
+
+def test_a_malformed_referer_or_origin_is_a_stranger_s_and_no_defect(access: Access, make):
+    # urlsplit refuses half an IPv6 address: anybody could fill the log with tracebacks
+    assert "www-authenticate" in dict(ask(access, Inner(), make(referer="http://[")).headers)
+    cookie = f"{access.session_cookie('https')}={access.new_session(ADMIN)}"
+    assert open_socket(access, make("/live", cookie=cookie, origin="http://[")) == 403

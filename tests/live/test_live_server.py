@@ -177,6 +177,17 @@ def test_a_flood_of_messages_ends_the_connection(clock):
     run(clock, body)
 
 
+def test_starting_a_stream_over_and_over_ends_the_connection_sooner(clock):
+    async def body(bench: Bench) -> None:
+        page = await bench.page()
+        for _ in range(int(connection.MESSAGES_BURST) // connection.SUBSCRIBE_COST + 2):
+            page.says(type="subscribe", stream="yard", format="frames")
+        await asyncio.wait_for(bench.tasks[0], 5)
+        assert page.texts[-1] == {"type": "bye", "code": "protocol"}
+
+    run(clock, body)
+
+
 def test_one_page_cannot_ask_for_everything_many_times(clock, monkeypatch):
     monkeypatch.setattr(connection, "MAX_SUBSCRIPTIONS", 2)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import time
 
 import pytest
 from hypothesis import given
@@ -213,3 +215,37 @@ def test_any_host_header_is_a_place_without_markup(header: str):
     host, port = found_at(header, "10.0.0.1", 8000)
     assert not set(host) & set("<>&'\" \r\n")
     assert 0 < port <= 65_535
+
+
+@pytest.mark.parametrize("value", [b" " * 1000 + b"\x01", b"a" + b" " * 16_000 + b"b"], ids=["refused", "taken"])
+def test_a_line_full_of_blanks_does_not_hold_the_loop(value: bytes) -> None:
+    # the pattern for a field took up to the cube of its length: an hour for 16 KB, from anybody who can connect
+    began = time.process_time()
+    with contextlib.suppress(BadRequest):
+        parse_head(b"GET / HTTP/1.1\r\nA:" + value + b"\r\n\r\n")
+    assert time.process_time() - began < 0.25
+
+
+def test_blanks_around_a_value_do_not_belong_to_it() -> None:
+    assert parse_head(b"GET / HTTP/1.1\r\nA:\t x y \t\r\nB:\r\n\r\n").headers == {"a": "x y", "b": ""}
+
+
+def test_one_address_cannot_take_every_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_face, "MAX_CONNECTIONS_PER_ADDRESS", 1)
+
+    async def scenario() -> None:
+        face = HttpFace(echo)
+        port = await face.start("0.0.0.0", 0)
+        try:
+            _, holder = await asyncio.open_connection("127.0.0.1", port)
+            assert (await exchange(port, b"GET / HTTP/1.1\r\n\r\n"))[0][0] == 503
+            reader, other = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+            other.write(b"GET / HTTP/1.1\r\n\r\n")
+            async with asyncio.timeout(5):
+                assert (await reader.readline()).split()[1] == b"200"
+            for writer in (holder, other):
+                writer.close()
+        finally:
+            await face.stop()
+
+    asyncio.run(scenario())

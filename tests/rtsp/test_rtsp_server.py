@@ -227,6 +227,27 @@ def test_one_session_too_many_is_453_until_another_leaves(visit: Any) -> None:
     visit(main)
 
 
+def test_one_address_cannot_take_every_connection(visit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.rtsp.server.MAX_CONNECTIONS_PER_ADDRESS", 1)
+
+    async def main(house: House) -> None:
+        first, second = await house.viewer(), await house.viewer()
+        await first.ask("OPTIONS")
+        async with asyncio.timeout(3):
+            assert (await second.reader.read()).startswith(b"RTSP/1.0 503")
+        elsewhere = await asyncio.open_connection("127.0.0.1", house.port, local_addr=("127.0.0.2", 0))
+        other = Viewer(house, *elsewhere)
+        assert (await other.ask("OPTIONS"))[0] == 200
+        for viewer in (first, second, other):
+            viewer.leave()
+        await house.until(lambda: house.server.connections == 0)
+        again = await house.viewer()
+        assert (await again.ask("OPTIONS"))[0] == 200
+        again.leave()
+
+    visit(main)
+
+
 def test_one_connection_too_many_is_turned_away(visit: Any) -> None:
     async def main(house: House) -> None:
         first, second = await house.viewer(), await house.viewer()

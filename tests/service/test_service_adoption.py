@@ -70,6 +70,24 @@ def test_a_gateway_without_a_file_adopts_nothing(config, serving):
     asyncio.run(main())
 
 
+def test_one_who_adopts_while_another_does_is_sent_away(config_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each occupies a worker thread; four of them in a queue would be a gateway without pages."""
+    monkeypatch.setattr("gateway.service.ADOPT_TURN_S", 0.01)
+
+    async def main() -> None:
+        config = load(config_path, {})
+        access, _ = Access.open(config.data_dir, "a password")
+        service = Service(config, access, config_path)
+        try:
+            with service._adopting, pytest.raises(AdoptError) as refused:
+                await asyncio.to_thread(service.adopt, Wish("192.0.2.1"))
+            assert refused.value.code == "busy"
+        finally:
+            await service.stop()
+
+    asyncio.run(main())
+
+
 def test_the_command_writes_the_file_and_tells_the_running_gateway(config_path: Path, tmp_path: Path):
     async def main() -> tuple[int, str, str]:
         camera = VirtualCamera(CameraSpec(name="Yard", main=SMALL, sub=None, audio=None))

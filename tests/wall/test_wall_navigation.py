@@ -226,9 +226,10 @@ def test_tiles_are_put_in_order_by_dragging_and_with_keys_and_this_device_rememb
     assert page.locator("[data-camera=c1]").bounding_box() == boxes["c4"]
     page.keyboard.press("2")
     until_state(page, "selected", "c3")
+    until(page, "document.querySelector('#announcements').innerText !== ''")  # the first states are read out, once
     page.keyboard.press("Shift+ArrowLeft")
     assert state(page)["cameras"] == ["c3", "c2", "c4", "c1"]
-    assert page.locator("#announcements").inner_text() == "Camera 3: place 1 of 4"
+    until(page, "document.querySelector('#announcements').innerText === 'Camera 3: place 1 of 4'")
     page.reload()
     until(page, "window.__wall?.state.cameras.join() === 'c3,c2,c4,c1'")
     page.click("#view-menu")

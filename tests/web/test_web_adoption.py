@@ -71,7 +71,14 @@ def test_other_sites_and_strangers_adopt_nothing(browser: Any, wishes: list[Wish
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("already-configured", 409), ("id-taken", 409), ("bad-request", 400), ("wrong-credentials", 422), ("unreachable", 422)],
+    [
+        ("already-configured", 409),
+        ("id-taken", 409),
+        ("bad-request", 400),
+        ("busy", 503),
+        ("wrong-credentials", 422),
+        ("unreachable", 422),
+    ],
 )
 def test_refusals_have_a_code_and_never_the_password(
     browser: Any, gateway: Any, wishes: list[Wish], code: str, status: int

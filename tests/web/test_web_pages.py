@@ -181,3 +181,8 @@ def test_the_real_templates_render(gateway, access, monkeypatch):
     assert client.get("/nowhere").status_code == 404
     wall = client.get("/", headers={"Authorization": "Basic YWRtaW46Y29ycmVjdCBob3JzZQ=="})
     assert "Warehouse 3" in wall.text
+
+
+def test_a_line_break_in_the_address_of_a_camera_page_reaches_no_header(browser):
+    answer = browser.get("/cameras/a%0d%0aSet-Cookie:%20a=b")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=/cameras/a%0D%0ASet-Cookie%3A%20a%3Db")

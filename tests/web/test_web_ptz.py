@@ -211,3 +211,11 @@ def test_any_json_is_a_command_or_a_sentence(body: Any):
     else:
         assert isinstance(command, PtzCommand)
         assert command.vector == command.vector.clamped()
+
+
+@pytest.mark.parametrize("text", ['{"action": "move", "pan": 1%s}' % ("0" * 400), "[" * 100_000], ids=["huge", "deep"])
+def test_json_made_to_break_the_reader_is_a_bad_request(client: Any, device: FakeDevice, text: str) -> None:
+    answer = client.post(
+        PATH, base_url="https://box.local:8443", data=text, headers={**BASIC, "Content-Type": "application/json"}
+    )
+    assert (answer.status_code, device.did) == (400, [])

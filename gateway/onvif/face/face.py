@@ -1,7 +1,7 @@
 """The services of one ONVIF device behind its logins: request bytes in, answer bytes out. Called on the event loop.
 
-No sockets and no clock of its own. Only the events service ever waits inside an answer; whoever serves HTTP cancels an
-answer whose client has gone.
+No sockets and no clock of its own. Only the events service ever waits inside an answer, for `events.LONGEST_WAIT_S` at
+most: a client that leaves meanwhile keeps its place among the connections for that long.
 """
 
 from __future__ import annotations

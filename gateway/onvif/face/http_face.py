@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 
 MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
-MAX_CONNECTIONS = 64
-"""Cameras allow a handful; clients that open one per call and forget it must not exhaust us."""
+MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS = 256, 64
+"""Cameras allow a handful; clients that open one per call and forget it must not exhaust us, nor shut the others out."""
 IDLE_TIMEOUT_S = 30.0
 """A kept-alive connection without a request."""
 REQUEST_TIMEOUT_S = 10.0
@@ -35,7 +36,8 @@ DEFAULT_PORT, MAX_PORT = 80, 65_535
 _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9._-]{1,253}))(?::(?P<port>[1-9]\d{0,4}))?")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,6})[ \t]*(?:;[^\r\n]*)?\r\n")
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([!-~]{1,4096}) HTTP/1\.([01])")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}):([^\x00-\x08\x0a-\x1f\x7f]*)")
+"""Blanks around the value are cut off afterwards: in here a line full of them would be tried in every way there is."""
 
 
 class BadRequest(ValueError):
@@ -112,7 +114,7 @@ def parse_head(data: bytes) -> Head:
         field = _HEADER.fullmatch(line)
         if field is None:
             raise BadRequest("malformed header field")
-        name, value = field[1].decode().lower(), field[2].decode("latin-1")
+        name, value = field[1].decode().lower(), field[2].strip(b" \t").decode("latin-1")
         if name == "content-length" and headers.get(name, value) != value:
             raise BadRequest("contradicting Content-Length")
         headers[name] = value
@@ -152,6 +154,7 @@ class HttpFace:
         self._handler = handler
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._by_address: Counter[str] = Counter()
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port (0 picks one). Raises ListenError."""
@@ -175,13 +178,22 @@ class HttpFace:
             await asyncio.wait(tasks, timeout=STOP_TIMEOUT_S)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._tasks) >= MAX_CONNECTIONS:
+        client = _client(writer)
+        if len(self._tasks) >= MAX_CONNECTIONS or self._by_address[client] >= MAX_CONNECTIONS_PER_ADDRESS:
             writer.write(HttpResponse(503).encode(keep_alive=False))
             writer.close()
             return
+
+        def leave(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._by_address[client] -= 1
+            if not self._by_address[client]:
+                del self._by_address[client]
+
         task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._by_address[client] += 1
+        task.add_done_callback(leave)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -218,7 +230,7 @@ class HttpFace:
         return head.keep_alive
 
     async def _answer(self, head: Head, body: bytes, writer: asyncio.StreamWriter) -> HttpResponse:
-        local, peer = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        local = writer.get_extra_info("sockname")
         raw_path, _, query = head.target.partition("?")
         host, port = found_at(head.headers.get("host"), local[0], local[1])
         request = HttpRequest(
@@ -230,7 +242,7 @@ class HttpFace:
             body=body,
             host=host,
             port=port,
-            client=peer[0].removeprefix("::ffff:") if peer else "",
+            client=_client(writer),
         )
         try:
             return await self._handler(request)
@@ -245,9 +257,15 @@ class HttpFace:
         return False
 
 
+def _client(writer: asyncio.StreamWriter) -> str:
+    """The peer's address; empty if it has gone already."""
+    peer = writer.get_extra_info("peername")
+    return str(peer[0]).removeprefix("::ffff:") if peer else ""
+
+
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
     """A body in chunks (RFC 9112 section 7.1), as some gSOAP clients send it. Raises BadRequest."""
-    body = b""
+    body = bytearray()
     while True:
         match = _CHUNK_SIZE.fullmatch(await reader.readuntil(b"\r\n"))
         if match is None:
@@ -261,5 +279,5 @@ async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
         if not size:
             while await reader.readuntil(b"\r\n") != b"\r\n":
                 pass  # trailers, bounded by the request's deadline
-            return body
+            return bytes(body)
         body += chunk[:-2]

@@ -5,7 +5,7 @@ Everything reads but SetSynchronizationPoint; encoders are set up at the camera,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -39,9 +39,9 @@ class Catalogue:
                 return profile
         raise SoapFault("the media profile does not exist", "InvalidArgVal", "NoProfile")
 
-    def full(self, profile: MediaProfile) -> VideoFormat:
-        """The whole picture of a profile's source."""
-        return sources(self.profiles())[profile.source].video
+    def full(self) -> Mapping[str, VideoFormat]:
+        """The whole picture of every source. To be asked once for an answer: it goes through all profiles."""
+        return {token: profile.video for token, profile in sources(self.profiles()).items()}
 
     def configured(self, call: Call, token_of: Callable[[MediaProfile], str]) -> Profiles:
         """The profiles a call for configurations is about: of one configuration, one profile, or all.
@@ -81,11 +81,12 @@ def media_services(catalogue: Catalogue) -> tuple[Service, Service]:
 
 def _media1(catalogue: Catalogue) -> Service:
     def profiles(_call: Call, _request: OnvifRequest) -> str:
-        return "".join(documents.profile1(one, catalogue.full(one), "Profiles") for one in catalogue.profiles())
+        full = catalogue.full()
+        return "".join(documents.profile1(one, full[one.source], "Profiles") for one in catalogue.profiles())
 
     def profile(call: Call, _request: OnvifRequest) -> str:
         one = catalogue.named(call)
-        return documents.profile1(one, catalogue.full(one), "Profile")
+        return documents.profile1(one, catalogue.full()[one.source], "Profile")
 
     def video_sources(_call: Call, _request: OnvifRequest) -> str:
         return "".join(documents.video_source(token, one.video) for token, one in sources(catalogue.profiles()).items())
@@ -93,14 +94,15 @@ def _media1(catalogue: Catalogue) -> Service:
     def video_source_configurations(call: Call, _request: OnvifRequest) -> str:
         found = catalogue.configured(call, documents.source_configuration_token)
         tag = "trt:Configuration" if call.operation == "GetVideoSourceConfiguration" else "trt:Configurations"
-        return "".join(documents.video_source_configuration(one, catalogue.full(one), tag) for one in sources(found).values())
+        full = catalogue.full()
+        return "".join(documents.video_source_configuration(one, full[one.source], tag) for one in sources(found).values())
 
     def video_source_options(call: Call, _request: OnvifRequest) -> str:
         found = catalogue.configured(call, documents.source_configuration_token)
         if not found:
             raise SoapFault("there is no video source", "InvalidArgVal", "NoConfig")
         tokens = "".join(f"<tt:VideoSourceTokensAvailable>{token}</tt:VideoSourceTokensAvailable>" for token in sources(found))
-        full = catalogue.full(found[0])
+        full = catalogue.full()[found[0].source]
         ranges = "".join(
             f"<tt:{name}Range><tt:Min>{least}</tt:Min><tt:Max>{most}</tt:Max></tt:{name}Range>"
             for name, least, most in (
@@ -200,12 +202,14 @@ def _media2(catalogue: Catalogue) -> Service:
     def profiles(call: Call, _request: OnvifRequest) -> str:
         wanted = frozenset(call.texts("Type"))
         found = (catalogue.named(call),) if call.text("Token") else catalogue.profiles()
-        return "".join(documents.profile2(one, catalogue.full(one), wanted) for one in found)
+        full = catalogue.full()
+        return "".join(documents.profile2(one, full[one.source], wanted) for one in found)
 
     def video_source_configurations(call: Call, _request: OnvifRequest) -> str:
         found = sources(catalogue.configured(call, documents.source_configuration_token))
+        full = catalogue.full()
         return "".join(
-            documents.video_source_configuration(one, catalogue.full(one), "tr2:Configurations") for one in found.values()
+            documents.video_source_configuration(one, full[one.source], "tr2:Configurations") for one in found.values()
         )
 
     def video_encoders(call: Call, _request: OnvifRequest) -> str:
