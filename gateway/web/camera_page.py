@@ -36,6 +36,11 @@ MIN_WATCHED_S = 20.0
 DONE = frozenset({"clock", "reboot"})
 
 
+def _local(unix_s: float) -> str:
+    """Date and time at the gateway: the page stands still, and must say of when it is."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """What the page is about."""
@@ -87,7 +92,11 @@ def show(camera_id: str) -> Response:
     alone = len(camera.streams) == 1 and examination is not None
     observed = [_observed(stream, camera, examination) for stream in camera.streams if stream.codec]
     shown = Shown(camera, examination, trouble, code, advise(observed, offset_s, expects_sub=alone))
-    return make_response(render_template("camera.html", shown=shown, done=done if done in DONE else ""))
+    pictured = _local(camera.picture_at) if camera.picture_at is not None else ""
+    page = render_template(
+        "camera.html", shown=shown, now=_local(time.time()), pictured=pictured, done=done if done in DONE else ""
+    )
+    return make_response(page)
 
 
 @camera_page.post("/cameras/<camera_id>/clock")

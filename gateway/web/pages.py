@@ -35,7 +35,7 @@ def wall() -> Response:
         response = make_response(render_template("wall.html")) if request.args.get("kiosk") else _go(_without_credentials())
         log_in(response, decision.user)
         return response
-    return make_response(render_template("wall.html", user=decision.user))
+    return make_response(render_template("wall.html", admin=decision.user == ADMIN))
 
 
 @pages.get("/login")

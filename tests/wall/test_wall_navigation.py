@@ -348,6 +348,20 @@ def test_the_help_lists_the_keys_and_gives_the_focus_back(gateway: Any, cameras:
     assert (state(page)["selected"], page.evaluate("document.activeElement.dataset.camera")) == ("c1", "c1")
 
 
+def test_a_tile_leads_the_admin_and_nobody_else_to_the_page_of_its_camera(
+    gateway: Any, cameras: Callable[..., None], page: Page
+) -> None:
+    cameras(4, source="192.168.1.64")
+    opened(page, gateway.url)
+    page.hover("[data-camera=c2]")
+    link = page.locator("[data-camera=c2] .tile-tools a")
+    link.wait_for()
+    assert link.get_attribute("href") == "/cameras/c2"
+    assert link.get_attribute("aria-label") == "About this camera"
+    cameras(4, source=None)
+    until(page, "document.querySelector('.tile-tools a').hidden")
+
+
 def test_addresses_warn_of_the_token(
     gateway: Any, cameras: Callable[..., None], make_stream: Callable[..., Any], page: Page
 ) -> None:

@@ -129,7 +129,7 @@ def app(gateway: FakeGateway, access: Access, tmp_path: Path) -> Flask:
     (web / "static" / "vendor" / "player.mjs").write_text("export {};")
     (web / "static" / "wall.css").write_text("body {}")
     templates = {
-        "wall.html": "wall of {{ site }} {{ version }} csrf={{ csrf }}",
+        "wall.html": "wall of {{ site }} {{ version }} csrf={{ csrf }}{% if admin %} for the admin{% endif %}",
         "login.html": "login csrf={{ csrf }} next={{ next }} https={{ https_url }} error={{ error }} key={{ error_key }}",
         "watch.html": "watch {{ camera.name }} {{ stream_id }} query={{ query }}",
         "error.html": "{{ site }}: {{ status }} {{ error }} csrf={{ csrf }}",

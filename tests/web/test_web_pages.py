@@ -19,6 +19,7 @@ def test_the_wall_sends_a_stranger_to_the_login_and_back_to_where_he_wanted(brow
     wall = browser.get("/")
     assert wall.status_code == 200
     assert wall.text.startswith("wall of Warehouse 3 1.2.3 csrf=")
+    assert "for the admin" in wall.text, "who gets the links to the admin's pages"
     assert wall.headers["cache-control"] == "no-store"
 
 
@@ -109,7 +110,7 @@ def test_a_new_password_ends_all_sessions(browser, access: Access):
 def test_an_address_with_the_viewing_token_opens_the_wall_for_a_screen_without_keyboard(browser, access: Access):
     answer = browser.get(f"/?token={access.viewing_token}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
-    assert browser.get("/").status_code == 200
+    assert "for the admin" not in browser.get("/").text
     assert browser.get("/api/v1/discovery").status_code == 403
     assert browser.get("/api/v1/cameras").json["cameras"][0]["source"] is None
 

@@ -52,3 +52,26 @@ test("401 ends the polling and sends the user to the login", async (t) => {
   const log = await run(t, [answer(401, {})], [60000]);
   assert.deepEqual(log, [["ask"], ["signed out"]]);
 });
+
+test("a defect of the page is not shown as a gateway that does not answer", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const printed = t.mock.method(console, "error", () => {});
+  const links = [];
+  const feed = new CameraFeed({
+    clock: new ServerClock(),
+    callbacks: {
+      onReport: () => { throw new TypeError("no such tile"); },
+      onLink: (up) => links.push(up),
+      onSignedOut: () => {},
+    },
+    fetch: async () => answer(200, LIVE),
+  });
+  feed.start();
+  for (let turn = 0; turn < 4; turn += 1) {
+    await new Promise((resolve) => setImmediate(resolve));
+    t.mock.timers.tick(3000);
+  }
+  feed.stop();
+  assert.deepEqual(links, []);
+  assert.ok(printed.mock.callCount() > 1);
+});

@@ -33,3 +33,22 @@ test("durations keep their two largest units", () => {
   assert.deepEqual(durationParts(7200000), [["h", 2]]);
   assert.deepEqual(durationParts(90061000), [["d", 1], ["h", 1]]);
 });
+
+test("a wall PC whose clock was set does not take every picture for a new one until its old estimate is forgotten", () => {
+  let local = 10000000;
+  const clock = new ServerClock(() => local);
+  clock.observe(10000000.5, local, local + 1);
+  local -= 3600000; // an hour back, by NTP or by hand
+  clock.observe(10002000, local, local + 5);
+  assert.ok(Math.abs(clock.now() - 10002000) < 10, `${clock.now()}`);
+  local += 30000; // and a little forward, within the life of the estimate
+  clock.observe(10003000, local, local + 8);
+  assert.ok(Math.abs(clock.now() - 10003000) < 10, `${clock.now()}`);
+});
+
+test("a clock that is set back during a request says nothing", () => {
+  const clock = new ServerClock(() => 0);
+  clock.observe(5010, 0, 20);
+  clock.observe(6000, 5000, 1000);
+  assert.equal(clock.now(), 5000);
+});

@@ -310,3 +310,66 @@ test("an ended session is told to the page", () => {
   newest().says({ type: "bye", code: "session-ended" });
   assert.equal(ended, 1);
 });
+
+test("a tile that cannot digest a record costs neither the others their pictures nor the page its connection", (t) => {
+  const printed = t.mock.method(console, "error", () => {});
+  const line = socket();
+  const broken = consumer("broken ");
+  for (const name of ["onRecord", "onLost"]) broken[name] = () => { throw new TypeError("no decoder"); };
+  line.subscribe("gate", "frames", false, broken);
+  line.subscribe("gate", "frames", false, consumer("good "));
+  newest().opens();
+  newest().says({ type: "subscribed", stream: "gate", format: "frames", channel: 1, catch_up: 0 });
+  newest().says(frame(1, 90));
+  assert.ok(told.some(([what, pts]) => what === "good record" && pts === 90));
+  const before = Line.made.length;
+  newest().breaks();
+  assert.ok(told.some(([what]) => what === "good lost"));
+  pass(1000);
+  assert.equal(Line.made.length, before + 1);
+  assert.equal(printed.mock.callCount(), 2);
+});
+
+test("tiles that try again in an outage do not undo the pauses between the attempts", () => {
+  const line = socket();
+  line.subscribe("gate", "frames", false, consumer());
+  newest().opens();
+  newest().breaks();
+  const before = Line.made.length;
+  for (let number = 0; number < 20; number += 1) line.subscribe("yard", "frames", false, consumer()).close();
+  assert.equal(Line.made.length, before);
+  pass(1000);
+  assert.equal(Line.made.length, before + 1, "the attempt that was planned is made");
+});
+
+test("a wall that is left in an outage and opened again connects at once", () => {
+  const line = socket();
+  const first = line.subscribe("gate", "frames", false, consumer());
+  newest().opens();
+  newest().breaks();
+  first.close();
+  pass(6000);
+  const before = Line.made.length;
+  line.subscribe("gate", "frames", false, consumer());
+  assert.equal(Line.made.length, before + 1);
+});
+
+test("a tile that leaves while the gateway is asked for, and another that comes before the page gives up, are connected", async () => {
+  const live = socket();
+  const first = live.subscribe("gate", "frames", false, consumer());
+  newest().opens();
+  for (let failure = 0; failure < 3; failure += 1) {
+    newest().breaks();
+    pass(1000);
+    await Promise.resolve();
+    await Promise.resolve();
+  }
+  newest().breaks();
+  first.close();
+  pass(1000); // the next attempt was due, and nobody was there to want it
+  await Promise.resolve();
+  await Promise.resolve();
+  const before = Line.made.length;
+  live.subscribe("gate", "frames", false, consumer());
+  assert.equal(Line.made.length, before + 1);
+});

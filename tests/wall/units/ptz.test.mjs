@@ -125,7 +125,14 @@ test("keys that are pressed together add up, and against each other cancel", () 
   assert.deepEqual(fromKeys(["ArrowLeft", "ArrowRight"]), { pan: 0, tilt: 0, zoom: 0 });
   assert.ok(fromKeys(["ArrowLeft"], true).pan > -KEY_SPEED / 2);
   assert.deepEqual(fromKeys(["q", "toString"]), { pan: 0, tilt: 0, zoom: 0 });
-  assert.equal(steers("ArrowUp") && !steers("a"), true);
+});
+
+test("keys a camera has no use for are left to the wall: pages, digital zoom", () => {
+  const can = { continuous: true, pan_tilt: true, zoom: true };
+  assert.deepEqual(["ArrowUp", "+", "a"].map((key) => steers(key, can)), [true, true, false]);
+  assert.deepEqual(["ArrowUp", "+"].map((key) => steers(key, { ...can, zoom: false })), [true, false]);
+  assert.deepEqual(["ArrowUp", "+"].map((key) => steers(key, { ...can, pan_tilt: false })), [false, true]);
+  assert.deepEqual([{ ...can, continuous: false }, null].map((known) => steers("ArrowUp", known)), [false, false]);
 });
 
 test("a pointer near the middle rests, further out it speeds up, and never beyond full speed", () => {

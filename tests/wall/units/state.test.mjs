@@ -123,3 +123,10 @@ test("a broken connection is told at once, a blink of it is not", () => {
   assert.equal(lost.reason.key, "reason.gateway_lost");
   assert.equal(lost.frozen, true);
 });
+
+test("a still picture that is no longer renewed looks old", () => {
+  const unplayable = { key: "problem.codec", params: { codec: "H.265" } };
+  assert.equal(verdictOn({ unplayable, quietMs: 3000 }).frozen, false);
+  assert.equal(verdictOn({ unplayable, quietMs: 25000 }).frozen, true);
+  assert.equal(verdictOn({ unplayable, quietMs: 25000 }).state, TileState.UNPLAYABLE);
+});

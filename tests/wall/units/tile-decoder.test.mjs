@@ -6,6 +6,7 @@ import { TileDecoder } from "../../../web/static/js/tile-decoder.js";
 class Codec {
   static made = [];
   static supports = () => true;
+  static refusesSetUp = () => false;
   static isConfigSupported = async (config) => ({ supported: Codec.supports(config) });
   state = "unconfigured";
   decodeQueueSize = 0;
@@ -18,6 +19,7 @@ class Codec {
   }
 
   configure(config) {
+    if (Codec.refusesSetUp(config)) throw new Error("no such hardware");
     this.config = config;
     this.state = "configured";
   }
@@ -77,7 +79,14 @@ beforeEach(() => {
   now = 1000;
   told = [];
   frames = [];
-  canvas = { width: 0, height: 0, drawn: 0, getContext: () => ({ drawImage: () => { canvas.drawn += 1; } }) };
+  const context = {
+    drawImage: () => {
+      if (canvas.fails) throw new Error("drawing failed");
+      canvas.drawn += 1;
+    },
+    isContextLost: () => canvas.lost,
+  };
+  canvas = { width: 0, height: 0, drawn: 0, fails: false, lost: false, getContext: () => context };
 });
 
 afterEach(() => {
@@ -237,4 +246,57 @@ test("nothing happens after the end", async () => {
   last.puts(0);
   await made.decode(picture(1, { key: true }));
   assert.deepEqual(told, []);
+});
+
+test("damaged pictures that never come out are forgotten: they must not pile up for days, nor make the decoder seem slow", async () => {
+  const made = await decoder();
+  await made.decode(picture(0, { key: true }));
+  newest().puts(0);
+  await made.decode(picture(1)); // is swallowed
+  for (let number = 2; number < 900; number += 1) {
+    now += 40;
+    await made.decode(picture(number));
+    newest().puts(number * 40000);
+  }
+  told = [];
+  newest().decodeQueueSize = 9;
+  await made.decode(picture(900));
+  assert.deepEqual(told, []);
+  assert.equal(newest().chunks.at(-1).timestamp, 900 * 40000);
+});
+
+test("a picture that cannot be drawn costs the decoder, not the worker, and is given back", async () => {
+  const made = await decoder();
+  const first = newest();
+  await made.decode(picture(0, { key: true }));
+  canvas.fails = true;
+  first.puts(0);
+  await made.decode(picture(1, { key: true }));
+  assert.notEqual(newest(), first);
+  assert.deepEqual(shown(), []);
+  canvas.fails = false;
+  newest().puts(40000);
+  assert.deepEqual(shown(), [1]);
+});
+
+test("what is drawn on a canvas that the graphics driver has lost is not called shown", async () => {
+  const made = await decoder();
+  canvas.lost = true;
+  await made.decode(picture(0, { key: true }));
+  newest().puts(0);
+  assert.deepEqual(shown(), []);
+  canvas.lost = false;
+  await made.decode(picture(1));
+  newest().puts(40000);
+  assert.deepEqual(shown(), [1]);
+});
+
+test("a decoder that cannot be set up although it said so is followed by the next kind", async () => {
+  Codec.refusesSetUp = ({ hardwareAcceleration }) => hardwareAcceleration === "prefer-hardware";
+  const made = await decoder();
+  await made.decode(picture(0, { key: true }));
+  Codec.refusesSetUp = () => false;
+  newest().puts(0);
+  assert.equal(newest().config.hardwareAcceleration, "no-preference");
+  assert.deepEqual(shown(), [0]);
 });

@@ -92,10 +92,19 @@ export class CameraFeed {
       if (typeof report.now === "number") this.#clock.observe(report.now * 1000, sent, received);
       this.#failures = 0;
       this.#link(true);
-      this.#callbacks.onReport(report);
+      this.#tell(report);
       return report.cameras.every((camera) => camera.state === "live") ? INTERVAL_MS : TROUBLE_INTERVAL_MS;
     } finally {
       clearTimeout(deadline);
+    }
+  }
+
+  /** A defect of the page is no silence of the gateway. */
+  #tell(report) {
+    try {
+      this.#callbacks.onReport(report);
+    } catch (error) {
+      console.error("the page could not show the report", error);
     }
   }
 

@@ -6,6 +6,8 @@
 
 /** Samples older than this no longer count: clocks drift. */
 const SAMPLE_LIFE_MS = 120000;
+/** Two measurements of one clock cannot differ by more than their round trips allow, and this: then one was set. */
+const DRIFT_MS = 50;
 
 export class ServerClock {
   #offset = 0;
@@ -20,9 +22,13 @@ export class ServerClock {
   /** The server said `serverMs` in an answer to a request of `sentMs` that came at `receivedMs` (local time). */
   observe(serverMs, sentMs, receivedMs) {
     const roundTrip = receivedMs - sentMs;
+    if (roundTrip < 0) return; // this clock was set back in between
+    const offset = serverMs - (sentMs + receivedMs) / 2;
+    const wasSet = Math.abs(offset - this.#offset) > (roundTrip + this.#roundTrip) / 2 + DRIFT_MS;
+    const age = receivedMs - this.#takenAt;
     // The quickest answer says most about the clock; a slow one may have waited anywhere.
-    if (roundTrip > this.#roundTrip && receivedMs - this.#takenAt < SAMPLE_LIFE_MS) return;
-    this.#offset = serverMs - (sentMs + receivedMs) / 2;
+    if (roundTrip > this.#roundTrip && age >= 0 && age < SAMPLE_LIFE_MS && !wasSet) return;
+    this.#offset = offset;
     this.#roundTrip = roundTrip;
     this.#takenAt = receivedMs;
   }

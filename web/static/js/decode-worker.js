@@ -30,6 +30,14 @@ function post() {
 }
 
 self.addEventListener("message", ({ data: message }) => {
+  carryOut(message).catch((error) => {
+    // What goes wrong with one tile must not take the worker from all the others.
+    console.error("decoding failed", error);
+    self.postMessage({ type: "failed", id: message.id, detail: error.message });
+  });
+});
+
+async function carryOut(message) {
   const { type, id } = message;
   if (type === "open") {
     decoders.set(id, new TileDecoder(message.canvas, {
@@ -41,9 +49,9 @@ self.addEventListener("message", ({ data: message }) => {
     decoders.get(id)?.configure(message.config);
   } else if (type === "frame") {
     const { buffer, offset, length, ...picture } = message.picture;
-    decoders.get(id)?.decode({ ...picture, data: new Uint8Array(buffer, offset, length) });
+    await decoders.get(id)?.decode({ ...picture, data: new Uint8Array(buffer, offset, length) });
   } else if (type === "close") {
     decoders.get(id)?.close();
     decoders.delete(id);
   }
-});
+}

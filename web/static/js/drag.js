@@ -38,7 +38,7 @@ export function onDrag(grid, canDrag, drop) {
 
   grid.addEventListener("pointerdown", (event) => {
     const tile = event.target.closest(".tile");
-    if (!tile || event.button !== 0 || event.pointerType === "touch" || event.target.closest("button") || !canDrag()) return;
+    if (!tile || event.button !== 0 || event.pointerType === "touch" || event.target.closest("button, a, .ptz-host") || !canDrag()) return;
     held = { tile, x: event.clientX, y: event.clientY };
   });
   window.addEventListener("pointermove", (event) => {

@@ -13,16 +13,26 @@ const PAN = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown
 
 export class LargePicture {
   #tile;
+  #i18n;
   #gestures;
   #host = null;
   #pad = null;
+  #mounting = false;
   #gone = false;
 
   /** `onZoom(scale)` is told of every change. `camera` is as the API describes it. */
-  constructor(tile, camera, onZoom) {
+  constructor(tile, camera, i18n, onZoom) {
     this.#tile = tile;
+    this.#i18n = i18n;
     this.#gestures = new ZoomGestures(tile.element, onZoom);
-    if (camera?.ptz) this.#mountPtz(camera);
+    this.update(camera);
+  }
+
+  /** The camera's newest report: what it can do is known only some time after a start. */
+  update(camera) {
+    if (!camera?.ptz || this.#mounting) return;
+    this.#mounting = true;
+    this.#mountPtz(camera);
   }
 
   get zoomed() {
@@ -72,7 +82,7 @@ export class LargePicture {
     this.#host = document.createElement("div");
     this.#host.className = "ptz-host";
     this.#tile.element.append(this.#host);
-    this.#pad = new PtzPad(this.#host, camera.id, null); // it asks for what the camera can do
+    this.#pad = new PtzPad(this.#host, camera.id, null, { i18n: this.#i18n }); // it asks for what the camera can do
   }
 }
 

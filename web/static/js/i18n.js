@@ -89,7 +89,7 @@ export class I18n extends EventTarget {
     for (const element of root.querySelectorAll("[data-i18n-label]")) {
       const text = this.t(element.dataset.i18nLabel);
       element.setAttribute("aria-label", text);
-      if (element.matches("button")) element.title = text; // a sign alone says too little to a mouse
+      if (element.matches("button, a")) element.title = text; // a sign alone says too little to a mouse
     }
   }
 

@@ -63,6 +63,7 @@ export class LiveSocket {
   #everOpen = false;
   #lostAt = null;
   #retryTimer = null;
+  #waiting = false;
   #idleTimer = null;
   #ackTimer = null;
   #tickTimer = null;
@@ -116,7 +117,7 @@ export class LiveSocket {
     entry.consumers.add(consumer);
     clearTimeout(this.#idleTimer);
     if (this.#open) this.#ask(entry);
-    else this.#connect();
+    else if (!this.#waiting) this.#connect(); // tiles that try again in an outage must not undo the pauses between attempts
     return {
       restart: () => {
         if (this.#open && entry.consumers.has(consumer)) this.#ask(entry);
@@ -149,6 +150,7 @@ export class LiveSocket {
 
   #connect() {
     if (this.#socket) return;
+    this.#waiting = false;
     clearTimeout(this.#retryTimer);
     const socket = new this.#WebSocketClass(this.#url);
     socket.binaryType = "arraybuffer";
@@ -188,8 +190,8 @@ export class LiveSocket {
       this.#failures += 1;
       this.#failedAt = this.#now();
     }
-    for (const entry of this.#subscribers.values()) for (const consumer of [...entry.consumers]) consumer.onLost();
-    if (this.#subscribers.size) this.#retryLater();
+    for (const entry of [...this.#subscribers.values()]) tell(entry, (consumer) => consumer.onLost());
+    if (this.#subscribers.size && !this.#socket) this.#retryLater();
     else this.#stopTicking();
   }
 
@@ -197,6 +199,7 @@ export class LiveSocket {
     const longOutage = this.#now() - this.#lostAt > LONG_OUTAGE_MS;
     const longest = longOutage ? LONG_OUTAGE_RETRY_MS : LONGEST_RETRY_MS;
     const delay = Math.min(longest, FIRST_RETRY_MS * 2 ** Math.min(this.#failures, 10));
+    this.#waiting = true;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(() => this.#retry(), delay * (1 - JITTER * this.#random()));
   }
@@ -214,10 +217,12 @@ export class LiveSocket {
       await this.#fetch(PROBE_PATH, { cache: "no-store", signal: AbortSignal.timeout(PROBE_DEADLINE_MS) });
     } catch {
       this.#failures += 1;
-      if (this.#subscribers.size && !this.#socket) this.#retryLater();
+      if (this.#waiting && this.#subscribers.size) this.#retryLater();
+      else this.#waiting = false;
       return;
     }
-    if (this.#subscribers.size) this.#connect();
+    if (this.#waiting && this.#subscribers.size) this.#connect();
+    else this.#waiting = false;
   }
 
   /** Gives the connection up; the closing handshake with a dead peer takes half a minute, so nothing waits for it. */
@@ -228,6 +233,7 @@ export class LiveSocket {
   }
 
   #shut() {
+    this.#waiting = false;
     clearTimeout(this.#retryTimer);
     this.#stopTicking();
     const socket = this.#socket;
@@ -281,7 +287,7 @@ export class LiveSocket {
       const entry = this.#channels.get(record.channel);
       if (!entry) continue;
       const alone = records.length === 1 && entry.consumers.size === 1;
-      for (const consumer of [...entry.consumers]) consumer.onRecord(record, data, alone);
+      tell(entry, (consumer) => consumer.onRecord(record, data, alone));
     }
   }
 
@@ -300,21 +306,19 @@ export class LiveSocket {
         const entry = this.#subscribers.get(keyOf(message.stream, message.format));
         if (!entry) break;
         this.#channels.set(message.channel, entry);
-        for (const consumer of [...entry.consumers]) consumer.onSubscribed(message.catch_up);
+        tell(entry, (consumer) => consumer.onSubscribed(message.catch_up));
         break;
       }
-      case "refused": {
-        const entry = this.#subscribers.get(keyOf(message.stream, message.format));
-        for (const consumer of [...(entry?.consumers ?? [])]) consumer.onRefused(message);
+      case "refused":
+        tell(this.#subscribers.get(keyOf(message.stream, message.format)), (consumer) => consumer.onRefused(message));
         break;
-      }
       case "dropped":
-        for (const consumer of [...(this.#channels.get(message.channel)?.consumers ?? [])]) consumer.onDropped(message.frames);
+        tell(this.#channels.get(message.channel), (consumer) => consumer.onDropped(message.frames));
         break;
       case "state":
-        for (const entry of this.#subscribers.values()) {
+        for (const entry of [...this.#subscribers.values()]) {
           const told = entry.stream === message.stream || entry.stream.startsWith(`${message.stream}.`);
-          if (told) for (const consumer of [...entry.consumers]) consumer.onState(message);
+          if (told) tell(entry, (consumer) => consumer.onState(message));
         }
         break;
       case "bye":
@@ -344,6 +348,17 @@ export class LiveSocket {
 
   #send(message) {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+}
+
+/** What one tile cannot digest must not cost the others their pictures, nor the page its connection. */
+function tell(entry, say) {
+  for (const consumer of [...(entry?.consumers ?? [])]) {
+    try {
+      say(consumer);
+    } catch (error) {
+      console.error(`a tile of ${entry.stream} failed`, error);
+    }
   }
 }
 

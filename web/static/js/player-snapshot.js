@@ -8,6 +8,10 @@ import { drawStill } from "./frames.js";
 const REFRESH_MS = 2000;
 /** After a failed picture (none decoded yet, gateway away). */
 const RETRY_MS = 5000;
+/** All tiles fail in the same instant; they must not ask again in the same instant. */
+const JITTER = 0.25;
+/** A picture can wait for a line that died without a word; nothing tells of that but the time. */
+const LOAD_DEADLINE_MS = 10000;
 const DEFAULT_WIDTH_PX = 640;
 const WIDEST_PX = 1920;
 /** Widths are rounded up to a multiple, so that tiles of nearly equal size share the server's work. */
@@ -19,6 +23,7 @@ export class SnapshotPlayer {
   #url;
   #events;
   #shown = null;
+  #loading = null;
   #timer = null;
   #stopped = false;
 
@@ -34,6 +39,7 @@ export class SnapshotPlayer {
 
   stop() {
     this.#stopped = true;
+    this.#loading = null;
     clearTimeout(this.#timer);
     this.element.remove();
   }
@@ -60,16 +66,25 @@ export class SnapshotPlayer {
 
   #load() {
     const picture = new Image();
+    this.#loading = picture;
     picture.alt = "";
     // The picture goes into the page only when it is complete: a failed one must not replace a good one.
     picture.addEventListener("load", () => {
-      if (this.#stopped) return;
+      if (picture !== this.#loading) return;
       this.#shown = picture;
       this.element.replaceChildren(picture);
       this.#events.onFrame(null);
       this.#again(REFRESH_MS);
     });
-    picture.addEventListener("error", () => this.#again(RETRY_MS));
+    const failed = () => {
+      if (picture !== this.#loading) return;
+      this.#loading = null;
+      picture.removeAttribute("src");
+      this.#again(RETRY_MS * (1 + JITTER * (Math.random() * 2 - 1)));
+    };
+    picture.addEventListener("error", failed);
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(failed, LOAD_DEADLINE_MS);
     const separator = this.#url.includes("?") ? "&" : "?";
     picture.src = `${this.#url}${separator}width=${this.#width()}&t=${Date.now()}`; // t: a cache must not answer with an old one
   }

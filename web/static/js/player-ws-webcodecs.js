@@ -42,9 +42,15 @@ export class DecodeWorker {
       else if (data.type === "failed") this.#listeners.get(data.id)?.onFailed(data.detail);
     });
     worker.addEventListener("error", (event) => {
-      // The worker's script was not loaded, or has a defect: no tile is decoded there any more.
+      // The worker's script was not loaded (a gateway in the middle of its restart), or has a defect. It is of no use any
+      // more; the next tile that wants one starts a new one.
       event.preventDefault();
-      for (const listener of [...this.#listeners.values()]) listener.onFailed(event.message ?? "the decoder's worker failed");
+      if (worker !== this.#worker) return;
+      worker.terminate();
+      this.#worker = null;
+      const listeners = [...this.#listeners.values()];
+      this.#listeners.clear();
+      for (const listener of listeners) listener.onFailed(event.message ?? "the decoder's worker failed");
     });
     return worker;
   }

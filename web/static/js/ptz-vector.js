@@ -11,9 +11,10 @@ const KEYS = {
   "+": { zoom: 1 }, "=": { zoom: 1 }, "-": { zoom: -1 }, _: { zoom: -1 },
 };
 
-/** Whether a key steers. */
-export function steers(key) {
-  return Object.hasOwn(KEYS, key);
+/** Whether a key steers a camera that can do this (`pan_tilt`, `zoom`, `continuous` of the API; null: not known yet). */
+export function steers(key, can) {
+  if (!can?.continuous || !Object.hasOwn(KEYS, key)) return false;
+  return "zoom" in KEYS[key] ? can.zoom : can.pan_tilt;
 }
 
 /** Speed of the pressed keys (an iterable of `event.key`); `slow` while Shift is held. */

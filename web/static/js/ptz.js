@@ -7,6 +7,7 @@
  * The page needs `css/ptz.css`.
  */
 import { browserI18n } from "./i18n.js";
+import { typesText } from "./keyboard.js";
 import { PtzSender } from "./ptz-sender.js";
 import { fromKeys, fromPointer, steers } from "./ptz-vector.js";
 
@@ -282,9 +283,13 @@ export class PtzPad {
   }
 
   #onKey(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || isTyping(event.target)) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || typesText(event.target) || opensMenu(event.target)) {
+      // While Cmd is held a Mac does not tell when other keys are let go of: a camera must not turn on.
+      if (this.#keys.size) this.#release();
+      return;
+    }
     const preset = /^[1-9]$/.test(event.key) ? this.#presets[Number(event.key) - 1] : null;
-    if (steers(event.key)) {
+    if (steers(event.key, this.#can)) {
       this.#keys.add(event.key);
       this.#slow = event.shiftKey && event.key.startsWith("Arrow");
       this.#steer();
@@ -361,8 +366,9 @@ export class PtzPad {
   }
 }
 
-function isTyping(target) {
-  return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;
+/** A button of the bar that opens a menu with the arrow keys. */
+function opensMenu(target) {
+  return Boolean(target?.closest?.("[aria-haspopup]"));
 }
 
 function element(tag, className) {

@@ -20,6 +20,7 @@ export class Stage {
   #selected = null;
   #focused = null;
   #haltTimer = null;
+  #behindOf = null;
   #suspended = false;
   #onArranged;
 
@@ -123,6 +124,7 @@ export class Stage {
   suspend() {
     this.#suspended = true;
     clearTimeout(this.#haltTimer);
+    this.#behindOf = null;
     for (const tile of this.#tiles.values()) tile.halt();
   }
 
@@ -200,16 +202,19 @@ export class Stage {
   /** Streams for what is on the screen, and for nothing else. */
   #play() {
     if (this.#suspended) return;
-    clearTimeout(this.#haltTimer);
     const shown = new Set(this.shown);
     const behind = new Set(this.#focused ? this.#pageIds.map((id) => this.#tiles.get(id)) : []);
     for (const tile of this.#tiles.values()) {
       if (shown.has(tile)) tile.run();
       else if (!behind.has(tile)) tile.halt();
     }
+    // Reports come more often than the time is long: it runs from when the picture became large, not from the last report.
+    if (this.#behindOf === this.#focused) return;
+    this.#behindOf = this.#focused;
+    clearTimeout(this.#haltTimer);
     if (!this.#focused) return;
     this.#haltTimer = setTimeout(() => {
-      for (const tile of behind) if (!shown.has(tile)) tile.halt();
+      for (const tile of this.#tiles.values()) if (!this.shown.includes(tile)) tile.halt();
     }, BEHIND_FOCUS_MS);
   }
 

@@ -20,6 +20,8 @@ export const TileState = Object.freeze({
 export const FRESH_MS = 2000;
 /** A connection that is back so soon was never missed. */
 export const LOST_GRACE_MS = 500;
+/** Still pictures come every few seconds; one that has not been renewed for so long must look old. */
+export const OLD_STILL_MS = 20000;
 /** From here on the interruption is not a hiccup. */
 export const STALLED_AFTER_MS = 6000;
 /** Frames keep coming, but show what was so long ago: late. Plain HLS at two-second segments stays below it. */
@@ -76,7 +78,8 @@ export function judge(facts) {
   const trouble = SERVER_TROUBLE.has(camera.state) && facts.linkUp;
   if (facts.unplayable) {
     if (trouble) return byServer(camera);
-    return facts.linkUp ? verdict(TileState.UNPLAYABLE, facts.unplayable, quietMs === null) : gatewayLost();
+    const old = quietMs === null || quietMs > OLD_STILL_MS;
+    return facts.linkUp ? verdict(TileState.UNPLAYABLE, facts.unplayable, old) : gatewayLost();
   }
   const fresh = quietMs !== null && quietMs <= FRESH_MS + gapMs;
   // What was taken before the camera went away proves nothing, however late it is shown.

@@ -1,7 +1,5 @@
 /** English texts. Every key must exist in all languages; a test compares them. */
 export default {
-  "language.name": "English",
-
   "bar.live_count": "{live} of {total} live",
   "bar.log_out": "Log out",
   "bar.language": "Language",
@@ -42,6 +40,7 @@ export default {
   "tools.unmute": "Sound on",
   "tools.snapshot": "Save picture",
   "tools.share": "Copy address",
+  "tools.page": "About this camera",
   "tools.large": "Enlarge",
   "tools.small": "Back to the wall",
   "tools.zoom_reset": "Whole picture",
@@ -101,7 +100,6 @@ export default {
   "editor.save": "Save",
   "editor.remove": "Delete view",
 
-  "announce.view": "{name}, {n} cameras",
   "announce.view_saved": "View “{name}” saved in this browser",
   "announce.moved": "{name}: place {place} of {n}",
   "announce.no_number": "There is no camera {number}.",
@@ -245,6 +243,7 @@ export default {
   "camera.clock_done": "The camera's clock was set.",
   "camera.reboot_done": "The camera restarts. Its picture comes back in about a minute.",
   "camera.not_asked": "The camera could not be asked:",
+  "camera.as_of": "As of",
   "camera.advice": "What could be better",
   "camera.no_advice": "Nothing. The camera is set well.",
   "camera.streams": "What it delivers now",
@@ -285,7 +284,6 @@ export default {
   "advice.clock_slow": "The camera's clock is {seconds} s slow: set it from the gateway, or give the camera an NTP server.",
   "advice.audio": "The sound is {note}: AAC in the camera would spare the gateway the work.",
 
-  "login.heading": "Log in",
   "login.username": "User name",
   "login.password": "Password",
   "login.submit": "Log in",

@@ -1,7 +1,5 @@
 /** 简体中文。 Simplified Chinese texts; the keys are those of the English file. */
 export default {
-  "language.name": "简体中文",
-
   "bar.live_count": "{live}/{total} 路在线",
   "bar.log_out": "退出登录",
   "bar.language": "语言",
@@ -42,6 +40,7 @@ export default {
   "tools.unmute": "打开声音",
   "tools.snapshot": "保存画面",
   "tools.share": "复制地址",
+  "tools.page": "摄像机信息",
   "tools.large": "放大",
   "tools.small": "返回监控墙",
   "tools.zoom_reset": "显示全图",
@@ -101,7 +100,6 @@ export default {
   "editor.save": "保存",
   "editor.remove": "删除视图",
 
-  "announce.view": "{name}，{n} 台摄像机",
   "announce.view_saved": "视图“{name}”已保存在此浏览器中",
   "announce.moved": "{name}：第 {place} 位，共 {n} 位",
   "announce.no_number": "没有编号为 {number} 的摄像机。",
@@ -245,6 +243,7 @@ export default {
   "camera.clock_done": "已校准摄像机时钟。",
   "camera.reboot_done": "摄像机正在重启，约一分钟后恢复画面。",
   "camera.not_asked": "无法查询摄像机：",
+  "camera.as_of": "页面生成于",
   "camera.advice": "可以改进的设置",
   "camera.no_advice": "无需改进，摄像机设置良好。",
   "camera.streams": "当前输出",
@@ -285,7 +284,6 @@ export default {
   "advice.clock_slow": "摄像机时钟慢 {seconds} 秒：请用网关校准，或为摄像机设置 NTP 服务器。",
   "advice.audio": "声音为 {note}：在摄像机中改用 AAC 可减轻网关负担。",
 
-  "login.heading": "登录",
   "login.username": "用户名",
   "login.password": "密码",
   "login.submit": "登录",

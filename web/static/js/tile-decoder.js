@@ -19,6 +19,8 @@ const MAX_FAILURES = 3;
 const GOOD_RUN = 100;
 /** Below this a timer would come later than the picture should. */
 const TIMER_FLOOR_MS = 3;
+/** A picture that has not come out of a running decoder for so long never will: it was damaged. */
+const FORGET_MS = 30000;
 const PREFERENCES = ["prefer-hardware", "no-preference", "prefer-software"];
 
 export class TileDecoder {
@@ -113,7 +115,8 @@ export class TileDecoder {
     const queued = this.#decoder.decodeQueueSize;
     if (!this.#started) return queued > MAX_START_QUEUE;
     const [oldest] = this.#inFlight.values();
-    return queued > MAX_QUEUE || (queued > NATURAL_QUEUE && this.#now() - oldest.at > MAX_WAIT_MS);
+    const waited = oldest ? this.#now() - oldest.at : 0;
+    return queued > MAX_QUEUE || (queued > NATURAL_QUEUE && waited > MAX_WAIT_MS);
   }
 
   async #setUp() {
@@ -139,7 +142,11 @@ export class TileDecoder {
         },
       });
       this.#decoder = decoder;
-      decoder.configure(wanted);
+      try {
+        decoder.configure(wanted);
+      } catch {
+        continue; // it said that it could
+      }
       this.#settingUp = null;
       return;
     }
@@ -150,6 +157,7 @@ export class TileDecoder {
   #onOutput(decoder, frame) {
     const known = this.#inFlight.get(frame.timestamp);
     this.#inFlight.delete(frame.timestamp);
+    this.#forgetLost();
     if (decoder !== this.#decoder || !known || known.past) {
       frame.close();
       return;
@@ -178,13 +186,28 @@ export class TileDecoder {
 
   #draw({ frame, wallMs }) {
     const { displayWidth: width, displayHeight: height } = frame;
-    if (this.#canvas.width !== width || this.#canvas.height !== height) {
-      this.#canvas.width = width;
-      this.#canvas.height = height;
+    try {
+      if (this.#canvas.width !== width || this.#canvas.height !== height) {
+        this.#canvas.width = width;
+        this.#canvas.height = height;
+      }
+      this.#context.drawImage(frame, 0, 0, width, height);
+    } catch (error) {
+      this.#onError(error);
+      return;
+    } finally {
+      frame.close();
     }
-    this.#context.drawImage(frame, 0, 0, width, height);
-    frame.close();
+    // After a fault of the graphics driver a canvas takes everything and shows nothing, until the browser has mended it.
+    if (this.#context.isContextLost?.()) return;
     this.#events.presented({ wallMs, width, height });
+  }
+
+  #forgetLost() {
+    for (const [timestamp, { at }] of this.#inFlight) {
+      if (this.#now() - at < FORGET_MS) break;
+      this.#inFlight.delete(timestamp);
+    }
   }
 
   #onError(error) {

@@ -177,12 +177,14 @@ export class Tile {
     if (this.#paused) return;
     this.#paused = true;
     if (this.#running) this.#stop();
+    else this.#rest();
   }
 
   resume() {
     if (!this.#paused) return;
     this.#paused = false;
-    if (!this.#outOfSight) this.run();
+    if (this.#outOfSight) this.#rest();
+    else this.run();
   }
 
   get paused() {
@@ -249,15 +251,11 @@ export class Tile {
   tick() {
     if (!this.#running) return;
     const now = performance.now();
-    this.#forgetRefusals(now);
-    this.#giveUpSilentStream(now);
-    this.#giveUpLostSocket();
-    if (this.#outgoing && now >= this.#outgoingUntil) this.#dismissOutgoing();
-    if (now - this.#keptUpAt >= KEEP_UP_MS) {
-      this.#keptUpAt = now;
-      this.#transport?.keepUp();
+    try {
+      this.#care(now);
+    } catch (error) {
+      this.#onDefect(error);
     }
-    if (this.#choice?.kind === "video") this.#help(now);
     this.#verdict = judge(this.#facts(now));
     this.#render();
   }
@@ -280,6 +278,24 @@ export class Tile {
     };
   }
 
+  #care(now) {
+    this.#forgetRefusals(now);
+    this.#giveUpSilentStream(now);
+    this.#giveUpLostSocket();
+    if (this.#outgoing && now >= this.#outgoingUntil) this.#dismissOutgoing();
+    if (now - this.#keptUpAt >= KEEP_UP_MS) {
+      this.#keptUpAt = now;
+      this.#transport?.keepUp();
+    }
+    if (this.#choice?.kind === "video") this.#help(now);
+  }
+
+  /** Whatever a player throws is this tile's trouble alone: the others, and the verdict on this one, go on. */
+  #onDefect(error) {
+    console.error(`the player of ${this.id} failed`, error);
+    this.#watchdog.failed(performance.now());
+  }
+
   #stop() {
     this.#running = false;
     this.#close();
@@ -287,6 +303,11 @@ export class Tile {
     // However soon the tile runs again: this picture is then from before the break.
     this.#frameAt = null;
     this.#lost = null;
+    this.#rest();
+  }
+
+  /** What is said while nothing runs. */
+  #rest() {
     const state = this.#paused ? TileState.PAUSED : TileState.CONNECTING;
     this.#verdict = { ...this.#verdict, state, frozen: true, behind: false, reason: null };
     this.#render();
@@ -311,7 +332,15 @@ export class Tile {
     this.#watchdog.normalGap = normalGap(choice.stream?.fps ?? 0);
     if (same) return;
     this.#begunAt = performance.now();
-    this.#open();
+    this.#tryOpen();
+  }
+
+  #tryOpen() {
+    try {
+      this.#open();
+    } catch (error) {
+      this.#onDefect(error);
+    }
   }
 
   #wish() {
@@ -454,7 +483,7 @@ export class Tile {
     if (problem.kind === "blocked") {
       this.#blocked = true;
     } else if (problem.kind === "renew") {
-      this.#open();
+      this.#tryOpen();
     } else if (problem.kind === "way" || (problem.kind === "codec" && overSocket)) {
       this.#closeWay();
     } else if (problem.kind === "broken" && performance.now() - this.#brokeAt < BROKEN_AGAIN_MS) {
@@ -513,10 +542,10 @@ export class Tile {
     if (help === Help.RESYNC) {
       this.#resyncs += 1;
       this.#markSeen();
-      this.#transport.resync();
+      this.#transport?.resync();
     } else if (help === Help.REBUILD) {
       this.#restarts += 1;
-      this.#open();
+      this.#tryOpen();
     }
   }
 

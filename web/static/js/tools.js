@@ -13,6 +13,7 @@ const BUTTONS = [
 export class TileTools {
   #bar = document.createElement("div");
   #buttons = new Map();
+  #page = document.createElement("a");
   #i18n;
   #tile = null;
   #idleTimer = null;
@@ -35,6 +36,10 @@ export class TileTools {
       this.#buttons.set(command, button);
       this.#bar.append(button);
     }
+    this.#page.className = "tool";
+    this.#page.append(icon("about"));
+    for (const name of ["click", "dblclick"]) this.#page.addEventListener(name, (event) => event.stopPropagation());
+    this.#bar.insertBefore(this.#page, this.#buttons.get("focus"));
     this.zoom = 1;
     grid.addEventListener("pointerover", (event) => this.#goTo(event.target.closest(".tile")));
     grid.addEventListener("focusin", (event) => this.#goTo(event.target.closest(".tile")));
@@ -51,8 +56,8 @@ export class TileTools {
     button.textContent = `${scale.toFixed(1)}×`;
   }
 
-  /** Brings signs and words up to date. `audible`: its sound can be heard. */
-  render({ audible, muted, large }) {
+  /** Brings signs and words up to date. `audible`: its sound can be heard. `page`: address of the camera's page, or null. */
+  render({ audible, muted, large, page }) {
     setIcon(this.#buttons.get("mute").firstChild, muted ? "sound-off" : "sound-on");
     setIcon(this.#buttons.get("focus").firstChild, large ? "shrink" : "expand");
     this.#buttons.get("mute").hidden = !audible;
@@ -61,13 +66,10 @@ export class TileTools {
       zoomReset: "tools.zoom_reset", mute: muted ? "tools.unmute" : "tools.mute", snapshot: "tools.snapshot", share: "tools.share",
       focus: large ? "tools.small" : "tools.large",
     };
-    for (const [command, key] of Object.entries(words)) {
-      const text = this.#i18n.t(key);
-      const button = this.#buttons.get(command);
-      if (button.title === text) continue;
-      button.title = text;
-      button.setAttribute("aria-label", text);
-    }
+    for (const [command, key] of Object.entries(words)) name(this.#buttons.get(command), this.#i18n.t(key));
+    this.#page.hidden = page === null;
+    if (page !== null && this.#page.getAttribute("href") !== page) this.#page.setAttribute("href", page);
+    name(this.#page, this.#i18n.t("tools.page"));
   }
 
   /** The id of the camera whose tile has the buttons. */
@@ -78,6 +80,7 @@ export class TileTools {
   #goTo(tile) {
     if (!tile || tile === this.#tile) return;
     this.#tile = tile;
+    this.#page.hidden = true; // it still leads to the camera before
     tile.append(this.#bar);
   }
 
@@ -86,4 +89,10 @@ export class TileTools {
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => document.body.classList.add("idle"), IDLE_MS);
   }
+}
+
+function name(control, text) {
+  if (control.title === text) return;
+  control.title = text;
+  control.setAttribute("aria-label", text);
 }

@@ -163,6 +163,7 @@ class Wall {
     this.#tiles = new Map(cameras.map((camera) => [camera.id, this.#tileFor(camera)]));
     this.#stage.tiles = this.#tiles;
     this.#navigation.update(cameras, this.#siteViews);
+    if (this.#large) this.#large.picture.update(this.#camera(this.#large.tile.id));
     byId("loading").hidden = true;
     byId("empty").hidden = cameras.length > 0;
     byId("controls").hidden = cameras.length === 0;
@@ -216,7 +217,7 @@ class Wall {
     this.#large = null;
     this.#tools.zoom = 1;
     if (!tile) return;
-    const picture = new LargePicture(tile, this.#camera(tile.id), (scale) => {
+    const picture = new LargePicture(tile, this.#camera(tile.id), this.#i18n, (scale) => {
       this.#tools.zoom = scale;
     });
     this.#large = { tile, picture };
@@ -342,7 +343,10 @@ class Wall {
     const tile = this.#tiles.get(this.#tools.cameraId) ?? this.#stage.selected;
     if (!tile) return;
     const muted = this.#commands.heard !== tile;
-    this.#tools.render({ audible: audible(this.#camera(tile.id)), muted, large: this.#stage.focused === tile });
+    const camera = this.#camera(tile.id);
+    // Where a camera is pulled from is told to the admin only, and so is its page for the admin only.
+    const page = typeof camera?.source === "string" ? `/cameras/${camera.id}` : null;
+    this.#tools.render({ audible: audible(camera), muted, large: this.#stage.focused === tile, page });
   }
 
   /** Seconds per page; 0 ends the tour. */

@@ -113,6 +113,7 @@ class WatchPage {
     this.#camera = { ...report, streams: streams.length ? streams : report.streams };
     if (this.#tile) {
       this.#tile.update(this.#camera);
+      if (!this.#hasCredentials) this.#picture.update(report);
       this.#tile.run();
       return;
     }
@@ -122,7 +123,7 @@ class WatchPage {
     });
     this.#tile.focus(true);
     this.#player.replaceChildren(this.#tile.element);
-    this.#picture = new LargePicture(this.#tile, this.#hasCredentials ? null : report, () => {});
+    this.#picture = new LargePicture(this.#tile, this.#hasCredentials ? null : report, this.#i18n, () => {});
     this.#tools.hidden = false;
     this.#tile.run();
   }
