@@ -26,13 +26,13 @@ from gateway.device.devices import Devices
 from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
-from gateway.http.certificates import Certificates
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
 from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
+from gateway.http.tls_files import ChildMade
 from gateway.http.wsgi_bridge import WsgiBridge
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
@@ -128,7 +128,7 @@ class Service:
         )
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         listen = config.listen
-        certificates = Certificates(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
+        certificates = ChildMade(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
         self._rtmp_tls = (
             ServerTls(certificates, renews=listen.https is None) if certificates is not None and listen.rtmps else None
         )

@@ -1,8 +1,7 @@
 """The box's own certificate authority and server certificate, so that HTTPS works from the first start.
 
 Browsers speak HTTP/2 only over TLS, and a wall of tiles needs HTTP/2. The authority is made once and can be installed
-on viewing machines; server certificates come and go underneath it. `ensure()` runs at start and hourly on a worker
-thread.
+on viewing machines; server certificates come and go underneath it. Runs in a child process: see `tls_files`.
 
 Files in `<data_dir>/tls/`: `ca.pem` (public), `ca.key`, and `server.pem`, which holds the server's key, its certificate
 and the authority's in one file, because a pair in two files cannot be replaced in one step.
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.http.addresses import BoxNames, box_names
 from gateway.http.private_files import private_directory, write_atomically
+from gateway.http.tls_files import RENEWED
 
 log = logging.getLogger(__name__)
 
@@ -215,3 +216,17 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _spelled(names: BoxNames) -> list[str]:
     return [*names.names, *(str(address) for address in names.addresses)]
+
+
+def main() -> int:
+    """The child of `tls_files.ChildMade`: its argument is the data directory, its output is for the log."""
+    logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO, stream=sys.stdout)
+    try:
+        return RENEWED if Certificates(Path(sys.argv[1])).ensure() else 0
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

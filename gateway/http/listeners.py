@@ -25,8 +25,8 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from gateway.errors import ListenError
-from gateway.http.certificates import Certificates
 from gateway.http.rsgi import Application
+from gateway.http.tls_files import TlsFiles
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class HttpListeners:
         *,
         https: Address | None,
         http: Address | None,
-        tls: Certificates | None,
+        tls: TlsFiles | None,
         renewal_check_s: float = RENEWAL_CHECK_S,
     ) -> None:
         """`tls` is needed for `https`; its certificate is made when starting. Port 0 picks a free one."""

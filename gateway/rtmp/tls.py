@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections import Counter
 
-from gateway.http.certificates import Certificates
+from gateway.http.tls_files import TlsFiles
 from gateway.rtmp.connection import Connection, Context
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ _PROBLEMS = {
 class ServerTls:
     """The box's certificate for RTMPS, kept up to date."""
 
-    def __init__(self, certificates: Certificates, *, renews: bool) -> None:
+    def __init__(self, certificates: TlsFiles, *, renews: bool) -> None:
         """`renews`: nobody else (the HTTPS listener) makes and renews the certificate."""
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
