@@ -14,7 +14,7 @@ from wall_page import READ_CLOCK, tiles, wait_states
 
 pytestmark = pytest.mark.e2e
 
-SHORT_WATCH_S = 15.0
+SHORT_WATCH_S = 8.0
 LONG = "GATEWAY_E2E_SECONDS" in os.environ
 """The acceptance run, on a machine that does nothing else: every reading counts."""
 SETTLE_S = 6.0
