@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.rtmp import amf0, chunk
+from gateway.rtmp.capabilities import announced
 from gateway.rtmp.chunk import DEFAULT_CHUNK_BYTES, Message, encode_message
 from gateway.rtmp.errors import RtmpError
 from gateway.rtmp.handshake import ClientHandshake, RandomBytes
@@ -30,7 +31,6 @@ CLIENT = "FMLE/3.0 (compatible; Camera Gateway)"
 TEXT_CHARS = 300
 """Of a server's description; it is shown on the wall."""
 _FOURCC_ENCODE_FORWARD = 2 | 4
-_DECODE_FORWARD = 1 | 4
 _CAPS_RECONNECT = 1
 _CONNECT, _RELEASE, _FC_PUBLISH, _CREATE, _PUBLISH, _FC_UNPUBLISH, _DELETE = map(float, range(1, 8))
 _WRAP = 0xFFFFFFFF
@@ -185,7 +185,7 @@ class ClientSession:
         fourccs: set[str] = set()
         for value in values[2:4]:
             if isinstance(value, Mapping):
-                fourccs |= _announced(value)
+                fourccs |= announced(value).fourccs
         self._events.append(Connected(frozenset(fourccs)))
         self.step = Step.CREATE
         self._link.out.append(control(chunk.SET_CHUNK_SIZE, chunk.OUR_CHUNK_BYTES.to_bytes(4, "big")))
@@ -227,19 +227,6 @@ class ClientSession:
 def _status(values: list[amf0.Value]) -> Mapping[str, amf0.Value]:
     """The information object of an answer; some servers leave the null before it out."""
     return next((value for value in reversed(values[2:4]) if isinstance(value, Mapping)), {})
-
-
-def _announced(info: Mapping[str, amf0.Value]) -> set[str]:
-    """What a server says it takes, in the fields of Enhanced RTMP v1 and v2."""
-    listed = info.get("fourCcList")
-    found = {entry for entry in listed if isinstance(entry, str)} if isinstance(listed, list) else set()
-    for name in ("videoFourCcInfoMap", "audioFourCcInfoMap"):
-        entries = info.get(name)
-        if isinstance(entries, Mapping):
-            for code, flags in entries.items():
-                if isinstance(flags, float) and flags.is_integer() and int(flags) & _DECODE_FORWARD:
-                    found.add(code)
-    return found
 
 
 def _text(value: amf0.Value) -> str:

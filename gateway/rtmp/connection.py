@@ -17,7 +17,6 @@ import asyncio
 import enum
 import inspect
 import logging
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -34,6 +33,7 @@ from gateway.rtmp.publisher import FIRST_MEDIA_S, SILENCE_S, Publisher, PublishP
 from gateway.rtmp.relay import Relay
 from gateway.rtmp.relays import Relays
 from gateway.rtmp.session import CloseStream, Event, Failed, Media, Pause, Play, Publish, Receive, ServerSession
+from gateway.rtmp.sockets import tune
 from gateway.rtmp.viewer import Viewer, ViewerLimits
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,6 @@ SUB_WAIT_S = 5.0
 FLUSH_S = 2.0
 """How long a last message may take to reach the peer before the connection is cut."""
 AUTHORISE_S = 5.0
-TLS_HIGH_WATER_BYTES = 65536
-UNSENT_IN_KERNEL_BYTES = 128 * 1024
-"""Beyond this the kernel refuses more, so that a slow player is noticed here, where pictures can still be dropped, and not
-after megabytes in its send buffer."""
-DEAD_PEER_MS = 15_000
-"""A peer that acknowledges nothing for this long is gone (Wi-Fi lost, box unplugged)."""
 
 
 class Action(enum.Enum):
@@ -582,23 +576,3 @@ class Connection(asyncio.Protocol):
 def _unavailable(stream: Stream) -> str:
     reason = stream.status.reason or "no picture yet"
     return f"{stream.id} is {stream.status.state.value}: {reason}"
-
-
-def tune(transport: asyncio.Transport) -> None:
-    """Send at once, notice a slow or vanished peer early. Best effort: not every kernel knows every option."""
-    # What the kernel does not take at once blocks the player, so that pictures wait where they can still be dropped. A TLS
-    # transport of uvloop that may hold nothing stops for good with its first record.
-    transport.set_write_buffer_limits(high=TLS_HIGH_WATER_BYTES if transport.get_extra_info("ssl_object") else 0)
-    sock = transport.get_extra_info("socket")
-    if sock is None:
-        return
-    for level, option, value in (
-        (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-        (socket.IPPROTO_TCP, getattr(socket, "TCP_NOTSENT_LOWAT", 25), UNSENT_IN_KERNEL_BYTES),
-        (socket.IPPROTO_TCP, getattr(socket, "TCP_USER_TIMEOUT", 18), DEAD_PEER_MS),
-    ):
-        try:
-            sock.setsockopt(level, option, value)
-        except OSError as error:
-            log.debug("socket option %d/%d is not available: %s", level, option, error)

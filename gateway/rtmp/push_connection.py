@@ -15,8 +15,8 @@ from gateway.config.model import Push
 from gateway.redact import redact
 from gateway.rtmp.adobe_auth import asks_for_login
 from gateway.rtmp.client_session import ClientSession, Connected, Ended, Event, Failed, Rejected, Started, Step
-from gateway.rtmp.connection import tune
 from gateway.rtmp.push_errors import PushError, TargetClosed, TargetProtocol, TargetRefused
+from gateway.rtmp.sockets import tune
 from gateway.rtmp.viewer import Viewer
 
 NGINX_MAX_MESSAGE_BYTES = 1024 * 1024

@@ -13,6 +13,7 @@ import pytest
 from child import until
 from gateway_process import PASSWORD, GatewayProcess
 from gst_process import GstCamera
+from installed import absent
 from playlist_linter import Linter
 from playwright.sync_api import Page, Request, sync_playwright
 from validators import PLAYERS, complaints
@@ -88,7 +89,7 @@ def page(served: GatewayProcess, tmp_path: Path) -> Iterator[Page]:
 
 def test_shaka_plays_at_the_live_edge_with_hinted_parts(served: GatewayProcess, page: Page, play_seconds: float) -> None:
     if not SHAKA.exists():
-        pytest.skip("shaka-player is not installed: ./install.sh test does")
+        absent("shaka-player is not installed")
     asked: list[str] = []
 
     def note(request: Request) -> None:

@@ -20,6 +20,7 @@ import rtmp_clients
 from child import Child
 from gateway_process import GatewayProcess
 from gst_process import GstCamera
+from installed import absent
 from rtmp_clients import PLAYERS, PUBLISHERS, Seen, Wish, missing
 
 SECONDS = float(os.environ.get("GATEWAY_E2E_SECONDS", "3"))
@@ -184,7 +185,7 @@ def test_player_gets_every_picture_in_order(
     plays: dict[tuple[str, str], Future[Seen]], client: str, kind: str
 ) -> None:
     if why := missing(client):
-        pytest.skip(why)
+        absent(why)
     seen = plays[client, kind].result()
     _verdict(seen, KINDS[kind])
     assert seen.shown if KINDS[kind].video else seen.heard
@@ -197,7 +198,7 @@ def test_what_an_encoder_sends_is_what_is_seen(
     publishes: dict[tuple[str, str], Future[Seen]], client: str, kind: str
 ) -> None:
     if why := missing(client):
-        pytest.skip(why)
+        absent(why)
     seen = publishes[client, kind].result()
     _verdict(seen, KINDS[kind])
     assert seen.codecs
@@ -245,7 +246,7 @@ def test_player_without_enhanced_rtmp_is_told_so_where_the_camera_says_refuse(
     gateway: GatewayProcess, clips: dict[str, Path], client: str
 ) -> None:
     if why := missing(client):
-        pytest.skip(why)
+        absent(why)
     commands = {
         "ffmpeg": ["ffmpeg", "-hide_banner", "-nostdin", "-i", gateway.rtmp("refused"), "-f", "null", "-"],
         "mpv": ["mpv", "--no-config", "--vo=null", "--ao=null", gateway.rtmp("refused")],

@@ -6,17 +6,18 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
+from installed import absent
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYERS = ROOT / ".venv/players"
 
 
 def complaints(playlists: Sequence[str]) -> list[str]:
-    """What it says against `playlists`. Skips the test where it is not installed."""
+    """What it says against `playlists`. Skips or fails the test where it is not installed."""
     node = shutil.which("node")
     if node is None or not (PLAYERS / "node_modules/hls-parser").is_dir():
-        pytest.skip("hls-parser is not installed: ./install.sh test does")
+        absent("hls-parser is not installed")
+    assert node is not None
     told = "".join(json.dumps(text) + "\n" for text in playlists)
     command = [node, str(ROOT / "tests/npm/strict.mjs"), str(PLAYERS)]
     judge = subprocess.run(command, input=told, capture_output=True, text=True, check=True, timeout=60)

@@ -29,12 +29,13 @@
  * @property {number|null} latency_ms age of the picture shown, against the gateway's clock; null if unknown
  * @property {number} dropped pictures this viewer lost since playback began: by the server, the network, or the decoder
  */
-import { timeStamp } from "./clock.js";
 import { EventMark } from "./event-mark.js";
+import { ForAWhile } from "./for-a-while.js";
 import { FrameRate } from "./frames.js";
 import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
 import { pushFace } from "./push-badge.js";
 import { judge, normalGap, OLD_LIVE_PICTURE_MS, OLD_PICTURE_MS, pictureExpected, TileState } from "./state.js";
+import { clockLabel, sinceText, streamText } from "./tile-text.js";
 import { TileView } from "./tile-view.js";
 import { Help, Watchdog } from "./watchdog.js";
 
@@ -64,8 +65,8 @@ export class Tile {
   #view;
   #mark;
   #watchdog = new Watchdog();
-  #refused = new Map();
-  #closedWays = new Map();
+  #refused = new ForAWhile(REFUSED_FOR_MS);
+  #closedWays = new ForAWhile(REFUSED_FOR_MS);
   #brokeAt = -Infinity;
   #choice = null;
   #plan = null;
@@ -356,7 +357,7 @@ export class Tile {
   #closeWay() {
     const { stream } = this.#choice;
     if (!stream) return;
-    this.#closedWays.set(wayKey(stream, this.#plan), performance.now() + REFUSED_FOR_MS);
+    this.#closedWays.set(wayKey(stream, this.#plan), true, performance.now());
     this.#choose();
   }
 
@@ -502,21 +503,13 @@ export class Tile {
   }
 
   #refuse(stream, problem) {
-    this.#refused.set(stream.id, { ...problem, until: performance.now() + REFUSED_FOR_MS });
+    this.#refused.set(stream.id, problem, performance.now());
     this.#choose();
   }
 
   #forgetRefusals(now) {
-    for (const [id, { until }] of this.#refused) {
-      if (now < until) continue;
-      this.#refused.delete(id);
-      this.#choose();
-    }
-    for (const [key, until] of this.#closedWays) {
-      if (now < until) continue;
-      this.#closedWays.delete(key);
-      this.#choose();
-    }
+    const [streams, ways] = [this.#refused.expire(now), this.#closedWays.expire(now)];
+    if (streams || ways) this.#choose();
   }
 
   /** A proxy may let WebSockets die that it once let through. */
@@ -581,58 +574,24 @@ export class Tile {
       name: this.#camera.name,
       stateText,
       reason: i18n.reason(reason),
-      meta: this.#meta(),
+      meta: sinceText(this.#verdict, this.#clock.now(), i18n),
       note: inNote ? i18n.reason(reason) : i18n.reason(this.#transport?.moving ? this.#choice?.note : null),
-      detail: this.#detail(),
-      clockLabel: this.#clockLabel(),
+      detail: this.#transport ? streamText(this.#camera, this.#choice?.stream, this.#liveLatency(), i18n) : "",
+      clockLabel: clockLabel(this.#verdict, this.#frameWall !== null, i18n),
       label: i18n.t("tile.label", { name: this.#camera.name, state: stateText }),
       push: pushFace(this.#camera.pushes, i18n),
     });
     this.#mark.update(this.#camera.events);
   }
 
+  #liveLatency() {
+    return this.#verdict.state === TileState.LIVE ? this.#latency() : null;
+  }
+
   /** How old the picture was when it was presented. */
   #latency() {
     if (!this.#dated || this.#frameAt === null) return null;
     return this.#clock.now() - this.#frameWall - (performance.now() - this.#frameAt);
-  }
-
-  #meta() {
-    const { since, nextRetry } = this.#verdict;
-    const now = this.#clock.now();
-    const texts = [];
-    if (since !== null) {
-      const ago = Math.max(0, now - since * 1000);
-      const time = timeStamp(since * 1000, now);
-      texts.push(this.#i18n.t("tile.since", { time, duration: this.#i18n.duration(ago) }));
-    }
-    if (nextRetry !== null) {
-      const seconds = Math.ceil(nextRetry - now / 1000);
-      texts.push(seconds > 0 ? this.#i18n.t("tile.next_try", { seconds }) : this.#i18n.t("tile.trying_now"));
-    }
-    return texts.join("\n");
-  }
-
-  #clockLabel() {
-    const { state, frozen } = this.#verdict;
-    if (this.#frameWall === null) return state === TileState.DISABLED ? "" : this.#i18n.t("tile.no_picture_yet");
-    const key = frozen ? "tile.last_picture" : state === TileState.UNPLAYABLE ? "tile.snapshot_of" : null;
-    return key ? this.#i18n.t(key, { time: "" }).trim() : "";
-  }
-
-  #detail() {
-    const stream = this.#choice?.stream;
-    if (!this.#transport) return "";
-    if (!stream) return this.#i18n.t("tile.snapshots");
-    const isMain = stream.id === this.#camera.streams[0]?.id;
-    const texts = [this.#i18n.t(isMain ? "tile.main" : "tile.sub")];
-    if (stream.width) texts.push(`${stream.width}×${stream.height}`);
-    if (stream.fps) texts.push(`${Math.round(stream.fps)} fps`);
-    const latencyMs = this.#latency();
-    if (this.#verdict.state === TileState.LIVE && latencyMs !== null) {
-      texts.push(this.#i18n.t("tile.behind", { seconds: Math.max(0, latencyMs / 1000).toFixed(1) }));
-    }
-    return texts.join("  ·  ");
   }
 }
 
