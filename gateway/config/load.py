@@ -17,6 +17,8 @@ from pydantic_core import ErrorDetails
 
 from gateway.config import yaml_source
 from gateway.config.addresses import SourceUrl
+from gateway.config.camera_schema import CameraEntry
+from gateway.config.fields import KeyProblems, Section, Surroundings, known_keys
 from gateway.config.findings import Finding, KeyPath
 from gateway.config.model import (
     Auth,
@@ -33,16 +35,7 @@ from gateway.config.model import (
     View,
     Watch,
 )
-from gateway.config.schema import (
-    CameraEntry,
-    CamerasFile,
-    ConfigFile,
-    KeyProblems,
-    Section,
-    Surroundings,
-    ViewEntry,
-    known_keys,
-)
+from gateway.config.schema import CamerasFile, ConfigFile, ViewEntry
 from gateway.config.yaml_source import Document, Kind, Scalar
 from gateway.errors import ConfigError
 

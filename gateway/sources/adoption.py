@@ -16,9 +16,9 @@ from pathlib import Path
 from gateway.config import drop_in
 from gateway.config.addresses import device_address
 from gateway.config.drop_in import Entry
+from gateway.config.fields import ID, MAX_TEXT_CHARS
 from gateway.config.load import DROP_IN_FOLDER, load
 from gateway.config.model import Camera, Config
-from gateway.config.schema import ID, MAX_TEXT_CHARS
 from gateway.errors import AdoptError, ConfigError, SourceError
 from gateway.onvif import addresses
 from gateway.onvif.resolve import ResolvedCamera, resolve_camera

@@ -14,8 +14,9 @@ import yaml
 
 from gateway.config import units
 from gateway.config.addresses import HostPort
+from gateway.config.fields import Section
 from gateway.config.load import load
-from gateway.config.schema import ConfigFile, Section
+from gateway.config.schema import ConfigFile
 from gateway.errors import ConfigError
 
 PAGE = "docs/configuration.md"
