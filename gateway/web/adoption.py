@@ -16,9 +16,11 @@ from gateway.errors import AdoptError
 from gateway.http.access import Right
 from gateway.redact import redact
 from gateway.sources.adoption import Wish
+from gateway.web import shapes
 from gateway.web.api import require
 from gateway.web.caller import decide, port
 from gateway.web.errors import failure
+from gateway.web.operations import operation
 
 adoption = Blueprint("adoption", __name__)
 
@@ -52,6 +54,15 @@ def page() -> Response:
 
 
 @adoption.post("/api/v1/discovery/adopt")
+@operation(
+    answers={201: shapes.Adopted},
+    body=shapes.Adopt,
+    forms=True,
+    right=Right.ADMIN,
+    refuses=(409, 422),
+    headers={"Location": "The camera."},
+    tag="discovery",
+)
 def adopt() -> Response:
     """Ask the camera at `address` and serve it from now on. JSON or a form; the answer is JSON."""
     refused = require(Right.ADMIN)

@@ -13,10 +13,11 @@ from werkzeug.exceptions import BadRequest, NotFound
 from gateway.http.access import Right
 from gateway.http.guard import BASIC_CHALLENGE, wants_challenge
 from gateway.redact import redact
-from gateway.web import qr
+from gateway.web import qr, shapes
 from gateway.web.caller import access, decide, host_name, is_admin, plain_request, port
 from gateway.web.cookies import form_token_good, from_own_script, needs_form_token
 from gateway.web.errors import failure
+from gateway.web.operations import Media, operation
 from gateway.web.ports import CameraView
 from gateway.web.view_json import camera_json, discovered_json, wall_view_json
 
@@ -55,16 +56,24 @@ def require(right: Right) -> Response | None:
 
 
 @api.get("/cameras")
+@operation(shapes.CameraList)
 def cameras() -> Response:
     """All cameras, in the order of the configuration, and the views the configuration makes of them."""
     host, admin, operates = _host(), is_admin(), decide(Right.OPERATE).allowed
     found = [camera_json(camera, host, with_source=admin, operates=operates, brief=True) for camera in port().cameras()]
     views = [wall_view_json(view) for view in port().wall_views()]
-    listing = {"site": port().site, "version": port().version, "now": time.time(), "views": views, "cameras": found}
+    listing: shapes.CameraList = {
+        "site": port().site,
+        "version": port().version,
+        "now": time.time(),
+        "views": views,
+        "cameras": found,
+    }
     return jsonify(listing)
 
 
 @api.get("/cameras/<camera_id>")
+@operation(shapes.Camera)
 def camera(camera_id: str) -> Response:
     """One camera."""
     operates = decide(Right.OPERATE).allowed
@@ -72,6 +81,11 @@ def camera(camera_id: str) -> Response:
 
 
 @api.get("/cameras/<camera_id>/snapshot.jpg")
+@operation(
+    Media("image/jpeg"),
+    query=shapes.SnapshotQuery,
+    headers={"X-Picture-At": "When the camera took it, in Unix seconds."},
+)
 def snapshot(camera_id: str) -> Response:
     """The last keyframe as JPEG, at most `width` pixels wide. Also of a camera that is offline: see `X-Picture-At`."""
     found = _camera(camera_id)
@@ -86,6 +100,7 @@ def snapshot(camera_id: str) -> Response:
 
 
 @api.get("/viewing-token")
+@operation(shapes.ViewingToken, right=Right.ADMIN, tag="access")
 def viewing_token() -> Response:
     """What "copy address" puts into an address so that it plays without a login. For the admin."""
     refused = require(Right.ADMIN)
@@ -93,6 +108,7 @@ def viewing_token() -> Response:
 
 
 @api.get("/qr.svg")
+@operation(Media("image/svg+xml"), query=shapes.QrQuery, tag="tools")
 def qr_code() -> Response:
     """An address as a QR code, for the camera of a phone."""
     try:
@@ -103,6 +119,7 @@ def qr_code() -> Response:
 
 
 @api.get("/discovery")
+@operation(shapes.DeviceList, right=Right.ADMIN, tag="discovery")
 def discovery() -> Response:
     """Devices that answered on the LAN. For the admin."""
     refused = require(Right.ADMIN)
@@ -112,6 +129,7 @@ def discovery() -> Response:
 
 
 @api.post("/cameras/<camera_id>/forget")
+@operation(answers={204: None}, right=Right.ADMIN, tag="discovery")
 def forget(camera_id: str) -> Response:
     """The camera was replaced: learn anew who is at its address. For the admin."""
     refused = require(Right.ADMIN)
@@ -123,12 +141,14 @@ def forget(camera_id: str) -> Response:
 
 
 @health.get("/healthz")
+@operation(Media("text/plain"), right=None, tag="health")
 def healthz() -> Response:
     """The process lives."""
     return Response("ok", mimetype="text/plain", headers={"Cache-Control": "no-store"})
 
 
 @health.get("/readyz")
+@operation(answers={200: shapes.Ready, 503: shapes.Ready}, right=None, tag="health")
 def readyz() -> Response:
     """The gateway serves as configured (200) or what is missing (503)."""
     readiness = port().readiness()

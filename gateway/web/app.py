@@ -15,6 +15,7 @@ from gateway.http.rsgi import MAX_BODY_BYTES
 from gateway.web import errors
 from gateway.web.adoption import adoption
 from gateway.web.api import api, health
+from gateway.web.api_page import api_page
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.camera_page import camera_page
 from gateway.web.cookies import form_token, keep_cookies
@@ -81,6 +82,7 @@ def create_app(
     app.register_blueprint(api)
     app.register_blueprint(adoption)
     app.register_blueprint(health)
+    app.register_blueprint(api_page)
     app.register_blueprint(ptz)
     app.register_blueprint(camera_page)
     errors.install(app)

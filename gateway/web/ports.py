@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
@@ -54,8 +54,7 @@ class PushView:
     """Without the key."""
     stream: str
     """Id of the stream."""
-    state: str
-    """`waiting`, `connecting`, `live`, `retrying` or `refused`."""
+    state: Literal["waiting", "connecting", "live", "retrying", "refused"]
     since: float
     reason: str
     code: str

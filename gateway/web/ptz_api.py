@@ -19,9 +19,11 @@ from gateway.http.access import Right
 from gateway.onvif.ptz import PtzAbilities
 from gateway.onvif.ptz_client import PtzClient
 from gateway.redact import redact
+from gateway.web import shapes
 from gateway.web.api import require
 from gateway.web.caller import port
 from gateway.web.errors import failure
+from gateway.web.operations import operation
 from gateway.web.ptz_command import PtzCommand, parse_command
 
 ptz = Blueprint("ptz", __name__, url_prefix="/api/v1")
@@ -44,6 +46,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @ptz.get("/cameras/<camera_id>/ptz")
+@operation(shapes.Steering, right=Right.OPERATE, tag="steering")
 def abilities(camera_id: str) -> Response:
     """What the camera can do, and its presets."""
     device, can = _steered(camera_id)
@@ -71,6 +74,13 @@ def abilities(camera_id: str) -> Response:
 
 
 @ptz.post("/cameras/<camera_id>/ptz")
+@operation(
+    answers={200: shapes.Done, 202: shapes.Accepted},
+    body=shapes.PtzBody,
+    right=Right.OPERATE,
+    refuses=(502,),
+    tag="steering",
+)
 def command(camera_id: str) -> Response:
     """Do something. 202: on its way; 200: done."""
     device, can = _steered(camera_id)
