@@ -59,6 +59,7 @@ from gateway.sources.lookout import Lookout
 from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
+from gateway.ticker import Ticker, move_jobs
 from gateway.web.app import create_app
 from gateway.web.ports import AdoptedView, CameraView, DiscoveredView, Readiness, WallView
 
@@ -103,6 +104,7 @@ class Service:
         self._stuck: list[threading.Thread] = []
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
+        self._ticker = Ticker(TICK_S, self._tick, self._clock_was_set)
         self._hls = HlsService(
             self._streams.get,
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
@@ -171,13 +173,13 @@ class Service:
             log.warning("%s", warning)
         for camera in self._config.cameras:
             self._add(camera)
-        self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         if self._config.discovery.enabled:
             self._scheduler.add_job(self._lookout.search_soon, "interval", seconds=self._config.discovery.interval_s, **_JOB)
             self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, **_JOB)
             self._scheduler.add_job(self._lookout.search_soon)
         self._scheduler.start()
+        self._ticker.start()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, or until a listener dies on its own."""
@@ -190,6 +192,7 @@ class Service:
 
     async def stop(self) -> bool:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
+        self._ticker.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         self._lookout.stop()
@@ -428,8 +431,11 @@ class Service:
         source = self._cameras.get(stream_id.removesuffix(".sub"))
         return (source.camera.h265 if source is not None else None) or self._config.rtmp.h265
 
-    async def _tick(self) -> None:
-        # a coroutine, because the scheduler runs plain functions on threads of its own
+    def _clock_was_set(self, step_s: float) -> None:
+        move_jobs(self._scheduler, step_s)
+        self._http.check_certificate()
+
+    def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)

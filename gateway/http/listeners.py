@@ -79,6 +79,7 @@ class HttpListeners:
         self._renewal_check_s = renewal_check_s
         self._listeners: dict[str, _Listener] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._check_now = asyncio.Event()
         self._stopping = False
         self.failed: asyncio.Event = asyncio.Event()
         """Set when a listener died on its own; the log says why. The service should then end, to be started again."""
@@ -102,6 +103,10 @@ class HttpListeners:
             raise
         if "https" in self._listeners:
             self._in_background(self._renew_certificates())
+
+    def check_certificate(self) -> None:
+        """The system clock was set: look at once whether the certificate is good now, and not only when the hour is over."""
+        self._check_now.set()
 
     async def stop(self) -> None:
         """Release waiting requests and close all ports, within two seconds."""
@@ -138,7 +143,12 @@ class HttpListeners:
     async def _renew_certificates(self) -> None:
         """Hourly, because the box may get another address and a box in a cellar runs for years."""
         while True:
-            await asyncio.sleep(self._renewal_check_s)
+            try:
+                async with asyncio.timeout(self._renewal_check_s):
+                    await self._check_now.wait()
+            except TimeoutError:
+                pass  # nothing special has happened
+            self._check_now.clear()
             try:
                 if self._tls is not None and await asyncio.to_thread(self._tls.ensure):
                     await self._replace_https()
