@@ -27,6 +27,7 @@ from granian.server.embed import Server
 from gateway.errors import ListenError
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import TlsFiles
+from gateway.http.warden import SocketLimits, Warden
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ BACKPRESSURE = 16384
 """Requests that may wait at once; every LL-HLS viewer has one or two blocked all the time."""
 HTTP2_STREAMS = 1000
 """Per connection: 36 tiles with playlist and hinted part each, and room for pages."""
+HEAD_BYTES = 64 * 1024
+"""Request line and header fields together; a browser sends 1 to 2 kB. hyper itself takes 100 fields at most."""
+HEAD_TIMEOUT_MS = 10_000
 KILL_TIMEOUT_S = 1.5
 START_DEADLINE_S = 5.0
 START_POLL_S = 0.02
@@ -69,6 +73,7 @@ class HttpListeners:
         http: Address | None,
         tls: TlsFiles | None,
         renewal_check_s: float = RENEWAL_CHECK_S,
+        sockets: SocketLimits | None = None,
     ) -> None:
         """`tls` is needed for `https`; its certificate is made when starting. Port 0 picks a free one."""
         if https is not None and tls is None:
@@ -79,6 +84,7 @@ class HttpListeners:
         self._renewal_check_s = renewal_check_s
         self._listeners: dict[str, _Listener] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self.warden = Warden(self._ports, sockets or SocketLimits())
         self._check_now = asyncio.Event()
         self._stopping = False
         self.failed: asyncio.Event = asyncio.Event()
@@ -88,6 +94,9 @@ class HttpListeners:
         """The port that is open for `https` or `http`."""
         listener = self._listeners.get(scheme)
         return listener.address[1] if listener else None
+
+    def _ports(self) -> frozenset[int]:
+        return frozenset(listener.address[1] for listener in self._listeners.values())
 
     async def start(self) -> None:
         """Open all ports, or none. Raises ListenError; OSError if certificates cannot be written."""
@@ -101,6 +110,7 @@ class HttpListeners:
         except BaseException:
             await self.stop()
             raise
+        self.warden.start()
         if "https" in self._listeners:
             self._in_background(self._renew_certificates())
 
@@ -111,6 +121,7 @@ class HttpListeners:
     async def stop(self) -> None:
         """Release waiting requests and close all ports, within two seconds."""
         self._stopping = True
+        self.warden.stop()
         self._app.release()
         background = [task for task in self._background if task is not asyncio.current_task()]
         for task in background:
@@ -177,9 +188,9 @@ def _server(app: Application, address: Address, certificate: Path | None) -> Ser
         websockets=True,
         backlog=BACKLOG,
         backpressure=BACKPRESSURE,
-        http1_settings=HTTP1Settings(),
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=HEAD_BYTES),
         http2_settings=HTTP2Settings(
-            max_concurrent_streams=HTTP2_STREAMS, max_headers_size=64 * 1024, keep_alive_interval=30_000
+            max_concurrent_streams=HTTP2_STREAMS, max_headers_size=HEAD_BYTES, keep_alive_interval=30_000
         ),
         log_level=LogLevels.error,
         log_dictconfig=_QUIET_LOGGING,

@@ -22,8 +22,8 @@ from gateway.media.stream import Stream
 log = logging.getLogger(__name__)
 
 PATH = "/live"
-MAX_SOCKETS_PER_ADDRESS = 64
-"""Several walls behind one router; beyond that it is a loop that reconnects."""
+MAX_SOCKETS_PER_ADDRESS = 512
+"""Everybody behind one router or reverse proxy; beyond that it is a loop that reconnects."""
 MAX_SOCKETS = 1024
 MAX_CHANNELS = 0xFFFF
 

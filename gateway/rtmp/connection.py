@@ -93,7 +93,8 @@ class ServerLimits:
     silence_s: float = SILENCE_S
     """A publisher that sends no media, or none that can be decoded, is closed after this long."""
     connections: int = 1000
-    per_address: int = 64
+    per_address: int = 600
+    """500 players behind one router or proxy."""
     messages: int = 2000
     """In `tick_s` from a client that does not publish. A player says a dozen; each one costs the loop some microseconds."""
     tick_s: float = 1.0
