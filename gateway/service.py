@@ -45,6 +45,7 @@ from gateway.nvr import onvif_device
 from gateway.nvr.logins import Logins
 from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
+from gateway.relief import Relief
 from gateway.rights import StreamRights
 from gateway.rtmp.pushes import Pushes
 from gateway.rtmp.server import RtmpServer
@@ -128,6 +129,7 @@ class Service:
             rtsp_port=lambda: self._rtsp.port,
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
+        self._relief = Relief((self._hls, self._live, self._rtmp, self._rtsp), self._hls.be_frugal, give_back)
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         listen = config.listen
         certificates = ChildMade(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
@@ -180,6 +182,7 @@ class Service:
             self._scheduler.add_job(self._lookout.search_soon)
         self._scheduler.start()
         self._ticker.start()
+        self._relief.start()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, or until a listener dies on its own."""
@@ -193,6 +196,7 @@ class Service:
     async def stop(self) -> bool:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
         self._ticker.stop()
+        self._relief.stop()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         self._lookout.stop()
@@ -357,7 +361,8 @@ class Service:
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
         problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
-        return Readiness(not problems, problems)
+        shortage = self._relief.state
+        return Readiness(not problems, problems, shortage.level.name.lower(), shortage.reason)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 

@@ -88,6 +88,27 @@ class HlsService:
         self._channels: dict[str, Channel] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
+        self._frugal = False
+        self.closed_to_new = ""
+        """See `gateway.relief.Output`."""
+
+    def viewers(self) -> int:
+        """See `gateway.relief.Output`."""
+        return sum(len(channel.viewers) for channel in self._channels.values())
+
+    def shed(self, count: int, reason: str) -> int:
+        """See `gateway.relief.Output`. The stream with the most viewers loses the most."""
+        total, gone = self.viewers(), 0
+        for channel in sorted(self._channels.values(), key=lambda channel: -len(channel.viewers)):
+            share = -(-count * len(channel.viewers) // total) if total else 0
+            gone += channel.viewers.shed(min(share, count - gone))
+        return gone
+
+    def be_frugal(self, frugal: bool) -> None:
+        """Keep windows as short as the standard allows, or as long as configured."""
+        self._frugal = frugal
+        for channel in self._channels.values():
+            channel.window.frugal = frugal
 
     def attach(self, stream: Stream) -> None:
         """A stream was configured. If it is one to be cut always, that begins now."""
@@ -140,6 +161,8 @@ class HlsService:
         channel = self.channel(stream)
         suffix = _suffix(request.query)
         viewer = (request.client, request.headers.get("user-agent", ""), suffix)
+        if channel.viewers.was_sent_away(viewer) or (self.closed_to_new and not channel.viewers.knows(viewer)):
+            return _unavailable(self.closed_to_new or "the gateway is short of resources; try again later")
         if rest in ("index.m3u8", "live.m3u8"):
             on_demand = not self._always(stream)
             with channel.viewers.present(viewer):
@@ -214,6 +237,7 @@ class HlsService:
             settings = self._settings
             pace = Pace(settings.part_s, settings.segment_s)
             channel = Channel(stream, pace, settings.window_s, first_number=int(self._wall()), monotonic=self._monotonic)
+            channel.window.frugal = self._frugal
             self._channels[stream.id] = channel
         elif channel.stream is not stream:
             channel.rebind(stream)

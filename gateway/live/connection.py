@@ -70,6 +70,7 @@ class Connection:
         """Asked for before there was such a stream: a page is back sooner than a gateway that restarts has its cameras."""
         self._focused: dict[int, bool] = {}
         self._wake = asyncio.Event()
+        self._sent_away = asyncio.Event()
         self._heard_at = monotonic()
         self._credit = MESSAGES_BURST
         self._credit_at = self._heard_at
@@ -87,7 +88,7 @@ class Connection:
     async def run(self) -> None:
         """Serve the page until it goes, or must go. Raises TimeoutError (an OSError) when its line takes nothing any more."""
         self._backlog.text(messages.hello_text(self._wall(), HEARTBEAT_S))
-        tasks = [asyncio.ensure_future(part) for part in (self._receive(), self._send(), self._beat())]
+        tasks = [asyncio.ensure_future(part) for part in (self._receive(), self._send(), self._beat(), self._leave())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             reason = done.pop().result()
@@ -104,6 +105,10 @@ class Connection:
             # granian sends close frames without a code, so the reason goes before it
             async with asyncio.timeout(GOODBYE_S):
                 await self._transport.send_str(messages.bye_text(reason))
+
+    def send_away(self) -> None:
+        """The box is short: this page has to go, and is told so."""
+        self._sent_away.set()
 
     def tell_state(self, stream_id: str, status: Status) -> None:
         """The state of a source has changed."""
@@ -152,7 +157,11 @@ class Connection:
             if feed.channel == channel:
                 feed.stream.demand.dropped[KIND] += pictures
 
-    # --- the three tasks --------------------------------------------------------------------------------------------------
+    # --- the four tasks ---------------------------------------------------------------------------------------------------
+
+    async def _leave(self) -> Bye | None:
+        await self._sent_away.wait()
+        return Bye.BUSY
 
     async def _send(self) -> Bye | None:
         transport, backlog = self._transport, self._backlog

@@ -48,7 +48,10 @@ class LiveService:
         self._wall = wall
         self._feeds: dict[tuple[str, Format], Feed] = {}
         self._channels = itertools.count()
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        """In the order in which they came."""
+        self.closed_to_new = ""
+        """See `gateway.relief.Output`."""
         self._addresses: Counter[str] = Counter()
         self._watchers: dict[str, tuple[Stream, Callable[[Status], None]]] = {}
 
@@ -56,6 +59,17 @@ class LiveService:
     def connections(self) -> int:
         """Pages that are connected."""
         return len(self._connections)
+
+    def viewers(self) -> int:
+        """See `gateway.relief.Output`."""
+        return len(self._connections)
+
+    def shed(self, count: int, reason: str) -> int:
+        """See `gateway.relief.Output`."""
+        newest = list(self._connections)[len(self._connections) - count :] if count > 0 else []
+        for connection in newest:
+            connection.send_away()
+        return len(newest)
 
     def attach(self, stream: Stream) -> None:
         """A stream was configured: its state is told, and pages that show its id go on with it."""
@@ -86,6 +100,9 @@ class LiveService:
         if request.path != PATH:
             socket.close(404)
             return
+        if self.closed_to_new:
+            socket.close(503)
+            return
         if len(self._connections) >= MAX_SOCKETS or self._addresses[client] >= MAX_SOCKETS_PER_ADDRESS:
             log.warning("wall: %s refused: too many connections", client)
             socket.close(429)
@@ -101,7 +118,7 @@ class LiveService:
                 monotonic=self._monotonic,
                 wall=self._wall,
             )
-            self._connections.add(connection)
+            self._connections[connection] = None
             await connection.run()
         except (OSError, RuntimeError) as error:  # granian's own word for a connection that has gone is a RuntimeError
             log.debug("wall: connection of %s ended: %s", client, error)
@@ -110,7 +127,7 @@ class LiveService:
             if not self._addresses[client]:
                 del self._addresses[client]
             if connection is not None:
-                self._connections.discard(connection)
+                self._connections.pop(connection, None)
                 if connection.dropped:
                     log.info("wall: %s: line too slow, %d pictures were left out", client, connection.dropped)
                 self._forget_idle()

@@ -286,6 +286,15 @@ class Connection(asyncio.Protocol):
             if not transport.get_write_buffer_size():
                 self._write(self._session.ping(int(now * 1000)))
 
+    @property
+    def playing_since(self) -> float:
+        """Monotonic seconds; 0 for one that does not play."""
+        return self._playing.since if self._playing is not None else 0.0
+
+    def send_away(self, reason: str) -> None:
+        """Tell the player why it has to go."""
+        self._refuse(reason, code="NetStream.Play.Failed")
+
     def dismiss(self, stream: Stream, reason: str) -> bool:
         """Tell the player that `stream` is no more, if that is what it plays."""
         if self._playing is None or self._playing.relay.stream is not stream:
@@ -350,6 +359,9 @@ class Connection(asyncio.Protocol):
             return
         if not await self._judged(self._ask(address, Action.PLAY)):
             self._refuse("wrong or missing credentials", code="NetStream.Play.Failed")
+            return
+        if full := self._context.relays.closed_to_new:
+            self._refuse(full, code="NetStream.Play.Failed")
             return
         stream = self._context.resolve(address.name)
         if stream is None:

@@ -18,6 +18,8 @@ class Relays:
     ) -> None:
         self.policy = policy
         """By stream id: what players get that announce no Enhanced RTMP."""
+        self.closed_to_new = ""
+        """Why no player may join at the moment; empty: they may."""
         self._monotonic = monotonic
         self._silent_audio = silent_audio
         self._relays: dict[Stream, Relay] = {}

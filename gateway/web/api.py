@@ -152,7 +152,13 @@ def healthz() -> Response:
 def readyz() -> Response:
     """The gateway serves as configured (200) or what is missing (503)."""
     readiness = port().readiness()
-    response = jsonify({"ready": readiness.ready, "problems": [redact(problem) for problem in readiness.problems]})
+    answer: shapes.Ready = {
+        "ready": readiness.ready,
+        "problems": [redact(problem) for problem in readiness.problems],
+        "pressure": readiness.pressure,
+        "pressure_reason": readiness.pressure_reason,
+    }
+    response = jsonify(answer)
     response.status_code = 200 if readiness.ready else 503
     response.headers["Cache-Control"] = "no-store"
     return response

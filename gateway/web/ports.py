@@ -182,6 +182,9 @@ class Readiness:
 
     ready: bool
     problems: tuple[str, ...]
+    pressure: str = "normal"
+    """`normal`, `tight` (no new viewers) or `critical` (viewers are sent away)."""
+    pressure_reason: str = ""
 
 
 class GatewayPort(Protocol):

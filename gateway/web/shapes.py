@@ -16,6 +16,7 @@ from gateway.config.fields import ID
 from gateway.media.state import State
 from gateway.onvif.events import Kind
 from gateway.onvif.ptz import MAX_NAME_CHARS
+from gateway.pressure import Level
 from gateway.web.ports import Presence
 from gateway.web.ptz_command import MAX_TOKEN_CHARS
 
@@ -339,6 +340,9 @@ class Ready(TypedDict):
 
     ready: bool
     problems: list[str]
+    pressure: Annotated[str, Field(json_schema_extra={"enum": [level.name.lower() for level in Level]})]
+    """`tight`: no new viewers are let in; `critical`: viewers are sent away. Cameras stay."""
+    pressure_reason: str
 
 
 @shape

@@ -156,11 +156,16 @@ def test_a_defect_is_logged_once_and_redacted(client, gateway, caplog):
 
 def test_health_needs_no_credentials_and_tells_no_secrets(client, gateway):
     assert client.get("/healthz").data == b"ok"
-    assert client.get("/readyz").json == {"ready": True, "problems": []}
+    assert client.get("/readyz").json == {"ready": True, "problems": [], "pressure": "normal", "pressure_reason": ""}
     gateway.ready = Readiness(False, ("yard: rtsp://a:hunter22@10.0.0.9 refused",))
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json == {"ready": False, "problems": ["yard: rtsp://***@10.0.0.9 refused"]}
+    assert answer.json == {
+        "ready": False,
+        "problems": ["yard: rtsp://***@10.0.0.9 refused"],
+        "pressure": "normal",
+        "pressure_reason": "",
+    }
 
 
 def test_writing_with_a_session_needs_the_page_s_form_token(app, browser):
