@@ -5,6 +5,7 @@ when they last said anything. Once a second those over a limit are shut down, wh
 
 - more from one address than is allowed, or more in all: the ones that have been silent longest;
 - silent both ways for `idle_s`, or without a single byte for `first_byte_s`;
+- half closed by the peer for two looks: granian notices a page that left without a WebSocket close only with the next message;
 - sending more than `upload_bytes` in a second. Nothing here is uploaded; but tungstenite collects a WebSocket message of
   64 MB before anybody may look at it.
 
@@ -33,6 +34,8 @@ LOOK_S = 1.0
 _TCP_INFO_BYTES = 136
 _SENT_AT, _RECEIVED_AT, _TOTALS_AT = 44, 52, 128
 """Offsets in `struct tcp_info` (linux/tcp.h): milliseconds since data was sent and received; bytes received."""
+_CLOSE_WAIT = 8
+"""In the first byte: TCP_CLOSE_WAIT."""
 _FDS = Path("/proc/self/fd")
 
 
@@ -61,6 +64,8 @@ class Seen:
     """Since anything was sent or received."""
     received: int
     """Bytes since it was opened."""
+    half_closed: bool = False
+    """The peer will send nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +77,20 @@ class Sentence:
 
 
 def judge(
-    seen: Iterable[Seen], before: Mapping[tuple[str, int], int], limits: SocketLimits, exempt: Callable[[str], bool]
+    seen: Iterable[Seen], before: Mapping[tuple[str, int], Seen], limits: SocketLimits, exempt: Callable[[str], bool]
 ) -> list[Sentence]:
-    """What is over a limit. `before` holds what each peer had sent by the last look."""
+    """What is over a limit. `before` is what the last look has seen, by peer."""
     condemned: list[Sentence] = []
     kept: list[Seen] = []
     for one in seen:
-        grown = one.received - before.get((one.address, one.port), 0)
+        earlier = before.get((one.address, one.port))
+        grown = one.received - (earlier.received if earlier is not None else 0)
         if one.received == 0 and one.silent_s >= limits.first_byte_s:
             condemned.append(Sentence(one, "said nothing"))
         elif one.silent_s >= limits.idle_s:
             condemned.append(Sentence(one, "idle"))
+        elif one.half_closed and earlier is not None and earlier.half_closed:
+            condemned.append(Sentence(one, "left"))
         elif grown > limits.upload_bytes:
             condemned.append(Sentence(one, "sends more than anything here takes"))
         else:
@@ -111,7 +119,7 @@ class Warden:
     look_s: float = LOOK_S
     count: int = 0
     """Connections at the last look."""
-    _before: dict[tuple[str, int], int] = field(default_factory=dict)
+    _before: dict[tuple[str, int], Seen] = field(default_factory=dict)
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -128,12 +136,12 @@ class Warden:
         """Look once, and shut what is over a limit. Worker thread."""
         seen = _connections(self.ports())
         condemned = judge(seen, self._before, self.limits, self.exempt)
-        self._before = {(one.address, one.port): one.received for one in seen}
+        self._before = {(one.address, one.port): one for one in seen}
         self.count = len(seen)
         for sentence in condemned:
             _shut(sentence.connection)
         for (address, reason), number in Counter((one.connection.address, one.reason) for one in condemned).items():
-            level = logging.DEBUG if reason in ("idle", "said nothing") else logging.WARNING
+            level = logging.DEBUG if reason in ("idle", "said nothing", "left") else logging.WARNING
             log.log(level, "http: %s: %d connections closed: %s", address, number, reason)
         return condemned
 
@@ -170,7 +178,7 @@ def _look_at(fd: int, ports: frozenset[int]) -> Seen | None:
         sent_ms, received_ms = (struct.unpack_from("I", facts, at)[0] for at in (_SENT_AT, _RECEIVED_AT))
         received = struct.unpack_from("Q", facts, _TOTALS_AT)[0] if len(facts) >= _TCP_INFO_BYTES else 1
         plain = address.removeprefix("::ffff:") if "." in address else address
-        return Seen(fd, plain, port, min(sent_ms, received_ms) / 1000, received)
+        return Seen(fd, plain, port, min(sent_ms, received_ms) / 1000, received, facts[0] == _CLOSE_WAIT)
     finally:
         sock.detach()
 

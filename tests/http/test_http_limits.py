@@ -182,6 +182,23 @@ def test_one_address_cannot_take_all_connections_and_loses_its_idlest(tmp_path):
     run(main())
 
 
+def test_a_page_that_leaves_without_a_word_is_let_go_at_once(tmp_path):
+    """granian would keep its WebSocket until something is sent to it."""
+
+    async def main() -> None:
+        async with serving(tmp_path) as served:
+            reader, writer = await served.open()
+            writer.write(
+                b"GET /live HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+                b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write_eof()
+            await closed(reader)
+
+    run(main())
+
+
 def test_a_message_of_megabytes_to_the_wall_s_socket_is_stopped_while_it_comes(tmp_path):
     """tungstenite would collect 64 MB before anybody may say that 4 kB are enough."""
 
