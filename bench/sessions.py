@@ -27,7 +27,7 @@ from crowd import Box, Footprint, Visit
 from gateway_process import GatewayProcess
 from gst_process import GstCamera
 
-QUIET_S = 22.0
+QUIET_S = 17.0
 """HLS forgets a viewer after 10 s, the wall a page that left without a word after 15 s."""
 
 

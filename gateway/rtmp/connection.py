@@ -279,6 +279,8 @@ class Connection(asyncio.Protocol):
                 transport.abort()
             else:
                 self._refuse(failure)
+        elif playing.relay.broken:
+            self._refuse("sending this stream has failed; connect again")
         elif now - playing.relay.last_frame_at > self._context.limits.dead_s:
             self._refuse(_unavailable(playing.relay.stream))
         elif now >= playing.ping_at:

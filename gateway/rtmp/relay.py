@@ -97,6 +97,11 @@ class Relay:
         return len(self._viewers)
 
     @property
+    def broken(self) -> bool:
+        """It raised and was taken off its stream: nothing comes through any more."""
+        return not self.stream.feeds(self._subscriber)
+
+    @property
     def cached_bytes(self) -> int:
         """Memory held for players who join."""
         return self._cached_bytes

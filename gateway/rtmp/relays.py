@@ -30,7 +30,7 @@ class Relays:
     def join(self, stream: Stream, viewer: Viewer) -> tuple[Relay | None, str]:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)
-        if relay is None:
+        if relay is None or relay.broken:
             relay = Relay(stream, self.policy(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
         relay.policy = self.policy(stream.id)
@@ -49,3 +49,5 @@ class Relays:
         if not relay.viewers and self._relays.get(relay.stream) is relay:
             del self._relays[relay.stream]
             relay.close()
+        elif not relay.viewers and relay.broken:
+            relay.close()  # another one has taken its place
