@@ -287,7 +287,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     from gateway.config.model import Config, Discovery, HostPort, Listen
     from gateway.run import serve
 
-    listen = Listen(*(HostPort("0.0.0.0", port) for port in (arguments.https, arguments.http, arguments.rtmp)))
+    https, http, rtmp = (HostPort("0.0.0.0", port) for port in (arguments.https, arguments.http, arguments.rtmp))
+    listen = Listen(https, http, rtmp)
     config = Config(site="Demo", listen=listen, data_dir=arguments.data_dir, discovery=Discovery(enabled=True))
     # Until the gateway runs and listens to it: an end that leaves no simulator behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
