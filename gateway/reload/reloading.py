@@ -39,7 +39,7 @@ class ConfigStatus:
     """When the files were last read with success."""
     watched: bool
     files: tuple[str, ...]
-    """Everything that was read, or would be if it existed."""
+    """Everything that was read, and what values name."""
     last: Attempt
     restart_needed: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -61,6 +61,7 @@ class Reloading:
         self._settling = Settling()
         self._named: frozenset[Path] = frozenset()
         self._lines: tuple[Line, ...] = ()
+        self._read: frozenset[Path] = frozenset()
         self._restart_needed: tuple[str, ...] = ()
         self._loaded_at = time.time()
         self._last = Attempt(self._loaded_at, Trigger.START, Outcome.APPLIED)
@@ -97,7 +98,7 @@ class Reloading:
             file=str(self.path) if self.path is not None else "",
             loaded_at=self._loaded_at,
             watched=self._watch and self.path is not None,
-            files=tuple(sorted(str(one) for one in ({self.path} if self.path is not None else set()) | self._named)),
+            files=tuple(sorted(str(one) for one in self._read | self._named)),
             last=self._last,
             restart_needed=self._restart_needed,
             warnings=self._warnings,
@@ -133,6 +134,7 @@ class Reloading:
             self._watch = config.reload.watch
             self._warnings = config.warnings
             self._lines = lines(reading)
+            self._read = frozenset(self.path.parent / name for name in reading.documents) if self.path is not None else frozenset()
         if self.path is not None:
             self._settling.was_read(before, await asyncio.to_thread(files.look, self.path, self._named))
 

@@ -24,6 +24,7 @@ from gateway.web.pages import AUTHORITY, pages
 from gateway.web.plain_http import HTTPS_PORT, to_https
 from gateway.web.ports import GatewayPort
 from gateway.web.ptz_api import ptz
+from gateway.web.settings_page import settings_page
 from gateway.web.watch import watch
 
 WEB_ROOT = Path(gateway.__file__).parent.parent / "web"
@@ -83,6 +84,7 @@ def create_app(
     app.register_blueprint(adoption)
     app.register_blueprint(health)
     app.register_blueprint(ptz)
+    app.register_blueprint(settings_page)
     app.register_blueprint(camera_page)
     errors.install(app)
     app.before_request(to_https)
