@@ -10,13 +10,9 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-_REASONS = {
-    "KEY_VALUES_MISMATCH": (True, "does not belong to the certificate: one of the two is older than the other"),
-    "KEY_TYPE_MISMATCH": (True, "does not belong to the certificate: it is of another kind"),
-    "BAD_DECRYPT": (True, "is protected by a password: save it without one"),
-    "BAD_PASSWORD_READ": (True, "is protected by a password: save it without one"),
-    "BAD_BASE64_DECODE": (False, "is damaged: it is no PEM file that can be read"),
-    "NO_START_LINE": (False, 'holds no certificate in PEM ("-----BEGIN CERTIFICATE-----")'),
+_MISMATCH = {
+    "KEY_VALUES_MISMATCH": "does not belong to the certificate: one of the two is older than the other",
+    "KEY_TYPE_MISMATCH": "does not belong to the certificate: it is of another kind",
 }
 
 
@@ -39,19 +35,23 @@ def problem(certificate: Path, key: Path | None) -> PairProblem | None:
     except OSError as error:
         return PairProblem(False, f"the file cannot be read ({error.strerror})")
     if b"-----BEGIN CERTIFICATE-----" not in certificate_text:
-        return PairProblem(False, _REASONS["NO_START_LINE"][1])
+        return PairProblem(False, 'holds no certificate in PEM ("-----BEGIN CERTIFICATE-----")')
     if b"PRIVATE KEY-----" not in (key_text or certificate_text):
         if key is None:
             return PairProblem(False, 'holds no private key: give its file as "key"')
         return PairProblem(True, 'holds no private key in PEM ("-----BEGIN PRIVATE KEY-----")')
+    if b"ENCRYPTED" in (key_text or certificate_text):
+        return PairProblem(key is not None, "is protected by a password: save it without one")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # with a password, even an empty one, OpenSSL does not ask for one on the terminal
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
+        context.load_verify_locations(certificate)
+    except (ssl.SSLError, OSError):
+        return PairProblem(False, "is damaged: OpenSSL cannot read it")
+    try:
+        # with a password, even an empty one, OpenSSL never asks for one on the terminal
+        context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
-        of_key, message = _REASONS.get(error.reason or "", (key is not None, "cannot be used by OpenSSL"))
-        if message == "cannot be used by OpenSSL":
-            message += f" ({(error.reason or 'unknown reason').replace('_', ' ').lower()})"
-        return PairProblem(of_key, message)
+        return PairProblem(key is not None, _MISMATCH.get(error.reason or "", "is damaged: OpenSSL cannot read it"))
     except (OSError, ValueError):
-        return PairProblem(False, "cannot be read")
+        return PairProblem(key is not None, "cannot be read")
     return None

@@ -134,8 +134,9 @@ class Reloading:
             self._watch = config.reload.watch
             self._warnings = config.warnings
             self._lines = lines(reading)
-            self._read = frozenset(self.path.parent / name for name in reading.documents) if self.path is not None else frozenset()
         if self.path is not None:
+            folder = self.path.parent
+            self._read = frozenset(folder / name for name in reading.documents) or self._read
             self._settling.was_read(before, await asyncio.to_thread(files.look, self.path, self._named))
 
     def _tell(self, attempt: Attempt) -> None:

@@ -42,7 +42,8 @@ def test_a_refused_reading_is_not_repeated_until_the_files_change_again(config: 
     settling = known(config)
     config.write_text("nonsense\n")
     settling.due(look(config, ()))
-    assert settling.due(seen := look(config, ()))
+    seen = look(config, ())
+    assert settling.due(seen)
     settling.was_read(seen, seen)
     assert not any(settling.due(look(config, ())) for _ in range(3))
     config.write_text("site: better\n")
@@ -81,7 +82,8 @@ def test_files_that_come_and_go_are_noticed(config: Path, name: str) -> None:
     for change in (lambda: file.write_text("x\n"), file.unlink):
         change()
         settling.due(look(config, [config.parent / "yard.password"]))
-        assert settling.due(seen := look(config, [config.parent / "yard.password"]))
+        seen = look(config, [config.parent / "yard.password"])
+        assert settling.due(seen)
         settling.was_read(seen, seen)
 
 

@@ -185,9 +185,8 @@ def test_another_pace_begins_a_new_run_and_numbers_go_on(config: Config, serving
         async with serving(replace(config, cameras=(camera("yard"),))) as service:
             channel = service._hls.channel(service._streams["yard"])
             first = channel.window
-            waiting = asyncio.create_task(
-                service._hls.handle(Request("GET", f"/hls/yard/{first.run_id}/s{first.next_part[0]}.p0.m4s", "", {}, "x", "http"))
-            )
+            path = f"/hls/yard/{first.run_id}/s{first.next_part[0]}.p0.m4s"
+            waiting = asyncio.create_task(service._hls.handle(Request("GET", path, "", {}, "x", "http")))
             await asyncio.sleep(0)
             await service.reload(replace(config, hls=Hls(segment_s=4.0), cameras=(camera("yard"),)))
             assert channel.window is not first
