@@ -99,7 +99,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
             settings.listen.rtsp,
             settings.listen.http_redirect,
         ),
-        tls=Tls(settings.tls.certificate, settings.tls.key, settings.tls.hsts),
+        tls=Tls(settings.tls.certificate, settings.tls.key, settings.tls.hsts or 0.0),
         reload=Reload(settings.reload.watch),
         data_dir=settings.data_dir or path.parent / DEFAULT_DATA_FOLDER,
         discovery=Discovery(

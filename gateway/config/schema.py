@@ -41,7 +41,6 @@ from gateway.config.model import (
     Reload,
     Rtmp,
     RtspDefaults,
-    Tls,
     WallLayout,
 )
 from gateway.config.secrets import Secret
@@ -83,7 +82,7 @@ class ListenSection(Section):
 class TlsSection(Section):
     certificate: Annotated[Path, PlainValidator(read_existing_file)] | None = None
     key: Annotated[Path, PlainValidator(read_existing_file)] | None = None
-    hsts: Annotated[float, PlainValidator(reader(_hsts))] = Tls().hsts_s
+    hsts: Annotated[float, PlainValidator(reader(_hsts))] | None = None
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.certificate is None:
