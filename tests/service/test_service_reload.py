@@ -6,10 +6,14 @@ import asyncio
 import json
 import logging
 import socket
+import ssl
+import subprocess
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from gateway.config.model import (
     Auth,
@@ -291,6 +295,69 @@ def test_what_the_gateway_writes_itself_is_not_reloaded_a_second_time(
             assert [one.id for one in service.cameras()] == ["yard", "gate"]
             assert caplog.text.count("configuration reloaded") == 1
             assert service._reloading.status().last.trigger is Trigger.ADOPTION
+        finally:
+            await service.stop()
+
+    asyncio.run(main())
+
+
+def pair(folder: Path, name: str) -> None:
+    """Write `fullchain.pem` and `privkey.pem`, in place, as a renewal does."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "60"]
+    files = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
+    subprocess.run([*command, "-subj", f"/CN={name}", *files], check=True, capture_output=True)
+
+
+async def shown(port: int | None, version: ssl.TLSVersion | None = None) -> str:
+    """Common name of the certificate that a port shows."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if version is not None:
+        context.minimum_version = context.maximum_version = version
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return x509.load_der_x509_certificate(certificate).subject.rfc4514_string()
+
+
+def test_https_and_rtmps_show_a_certificate_of_ones_own_and_its_renewal(tmp_path: Path, caplog) -> None:
+    from gateway.config.load import load
+
+    async def settle(service: Service) -> None:
+        for _ in range(3):
+            await service._reloading.watch()
+
+    async def main() -> None:
+        files = Files(tmp_path)
+        files.settings["listen"] = dict.fromkeys(("https", "rtmps"), "127.0.0.1:0") | {"http": "off", "rtmp": "off"}
+        files.write({})
+        access, _ = Access.open(tmp_path / "data", "pw")
+        service = Service(load(files.path, {}), access, files.path)
+        await service.start()
+        service._scheduler.pause()
+        ports = service.port("https"), service.port("rtmps")
+        try:
+            assert {await shown(port) for port in ports} == {"CN=Camera Gateway"}
+            assert service._pages.config["GATEWAY_AUTHORITY"] is not None
+            pair(tmp_path, "one.example")
+            files.write({}, tls={"certificate": "fullchain.pem", "key": "privkey.pem"})
+            await settle(service)
+            assert {await shown(port) for port in ports} == {"CN=one.example"}
+            assert (service.port("https"), service.port("rtmps")) == ports
+            assert service._pages.config["GATEWAY_AUTHORITY"] is None
+            pair(tmp_path, "two.example")
+            await settle(service)
+            assert {await shown(port) for port in ports} == {"CN=two.example"}
+            (tmp_path / "privkey.pem").write_text("half of a")
+            await settle(service)
+            assert "tls.key: holds no private key in PEM" in caplog.text
+            assert {await shown(port) for port in ports} == {"CN=two.example"}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of asking for TLS 1.1 at all
+                for port in ports:
+                    with pytest.raises((ssl.SSLError, ConnectionError)):
+                        await shown(port, ssl.TLSVersion.TLSv1_1)
+            assert not service.failed
         finally:
             await service.stop()
 
