@@ -3,7 +3,8 @@
 Players, scripts and monitors keep what they have: media, API, health and the certificate to install stay on plain HTTP, and so
 do `/watch` pages, which other sites frame. A gateway behind a proxy that ends TLS must not send its visitors in a circle: who
 names a proxy, or comes from this machine itself, is left alone; and whoever was sent away a moment ago and is back is behind
-a proxy that says nothing of itself, so the second time the page is served.
+a proxy that says nothing of itself, so the second time the page is served. A screen without a keyboard came with a token in its
+address and could not answer a warning about the certificate; it stays, and so does whoever has a session here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import ipaddress
 
 from flask import Response, current_app, make_response, redirect, request
 
-from gateway.web.caller import host_name
+from gateway.web.caller import access, host_name
 
 HTTPS_PORT = "GATEWAY_HTTPS_PORT"
 REDIRECT = "GATEWAY_HTTP_REDIRECT"
@@ -20,6 +21,7 @@ STAYS = ("/api/", "/hls/", "/live", "/watch/", "/static/", "/healthz", "/readyz"
 """Beginnings of paths that are no pages for people, or must be had before HTTPS works."""
 PROXY_HEADERS = ("X-Forwarded-Proto", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Forwarded", "Via")
 SENT_COOKIE, SENT_S = "gateway_sent_to_https", 5
+SCREEN_PARAMETERS = ("token", "kiosk")
 USUAL_PORT = 443
 
 
@@ -32,7 +34,9 @@ def to_https() -> Response | None:
         return None
     if any(name in request.headers for name in PROXY_HEADERS) or is_here(host) or is_here(request.remote_addr or ""):
         return None
-    if SENT_COOKIE in request.cookies:
+    if SENT_COOKIE in request.cookies or access().session_cookie("http") in request.cookies:
+        return None
+    if any(name in request.args for name in SCREEN_PARAMETERS):
         return None
     place = host if port == USUAL_PORT else f"{host}:{port}"
     # for now, not for ever: a browser that remembers it could not come back after HTTPS was switched off

@@ -75,6 +75,16 @@ def test_a_proxy_that_says_nothing_of_itself_is_noticed_by_the_second_request(ap
     assert client.get("/login", **options).status_code == 200
 
 
+def test_a_screen_that_nobody_can_click_on_stays_where_it_was_set_up(app, access):
+    """It would show a warning about the certificate instead of the cameras, with nobody to answer it."""
+    client = app.test_client()
+    options = {"base_url": "http://box.lan:8080", "environ_base": ELSEWHERE}
+    assert client.get(f"/?token={access.viewing_token}&kiosk=1", **options).status_code == 200
+    assert client.get("/", **options).status_code == 200, "it has a session now"
+    assert app.test_client().get(f"/?token={access.viewing_token}", **options).headers["location"] == "/"
+    assert app.test_client().get("/", **options).status_code == 307
+
+
 def test_a_host_header_that_is_none_is_no_way_out(app):
     for host in ("evil.example/x", "a b", "x@y"):
         answer = app.test_client().get("/login", headers={"Host": host}, environ_base=ELSEWHERE)
