@@ -16,6 +16,7 @@ from pathlib import Path
 from gateway.config import load
 from gateway.config.diff import ConfigDiff
 from gateway.config.effective import Line, lines
+from gateway.config.harm import harms
 from gateway.config.load import Reading
 from gateway.config.model import Config
 from gateway.errors import ListenError
@@ -57,6 +58,7 @@ class Reloading:
         self._apply = apply
         self._watch = running.reload.watch
         self._warnings = running.warnings
+        self._harms: tuple[str, ...] = ()
         self._lock = asyncio.Lock()
         self._settling = Settling()
         self._named: frozenset[Path] = frozenset()
@@ -101,7 +103,7 @@ class Reloading:
             files=tuple(sorted(str(one) for one in self._read | self._named)),
             last=self._last,
             restart_needed=self._restart_needed,
-            warnings=self._warnings,
+            warnings=(*self._warnings, *self._harms),
             lines=self._lines,
         )
 
@@ -134,6 +136,7 @@ class Reloading:
             self._watch = config.reload.watch
             self._warnings = config.warnings
             self._lines = lines(reading)
+            self._harms = tuple(await asyncio.to_thread(harms, self.path, reading)) if self.path is not None else ()
         if self.path is not None:
             folder = self.path.parent
             self._read = frozenset(folder / name for name in reading.documents) or self._read
