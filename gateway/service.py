@@ -23,7 +23,7 @@ from gateway.config.diff import ConfigDiff
 from gateway.config.model import Config, Discovery, HostPort, UnannouncedPicture
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
-from gateway.doors import Door, Doors, Opener
+from gateway.doors import Doors
 from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
@@ -47,6 +47,7 @@ from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
 from gateway.reload import files
 from gateway.reload.attempt import Attempt, Outcome, Trigger
+from gateway.reload.openers import openers
 from gateway.reload.reloading import ConfigStatus, Reloading
 from gateway.reload.transition import Parts, go_over, own_pair, wanted_doors
 from gateway.rights import StreamRights
@@ -145,7 +146,7 @@ class Service:
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
-        self._doors = Doors(self._openers())
+        self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
         self._parts = Parts(
             access,
             self._certificate,
@@ -200,6 +201,7 @@ class Service:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        await self._reloading.end()
         self._lookout.stop()
         self._finder.close()
         deadline = time.monotonic() + STOP_READERS_S
@@ -376,25 +378,6 @@ class Service:
 
         self._loop.call_soon_threadsafe(look)
         return answer.result(PORT_CALL_S)
-
-    def _openers(self) -> dict[str, Opener]:
-        """How each port is opened, in this order."""
-
-        def http(scheme: str) -> Opener:
-            async def opener(place: HostPort) -> Door:
-                return await self._http.open(scheme, (place.host, place.port))
-
-            return opener
-
-        async def rtmp(place: HostPort) -> Door:
-            return await self._rtmp.open(place.host, place.port)
-
-        async def rtmps(place: HostPort) -> Door:
-            await self._rtmp_tls.refresh()
-            return await self._rtmp.open_tls(place.host, place.port, self._rtmp_tls.context)
-
-        openers = {"rtmp": rtmp, "rtsp": self._rtsp.open, "https": http("https"), "http": http("http"), "rtmps": rtmps}
-        return {**openers, "onvif": self._onvif.open}
 
     def _search(self, discovery: Discovery) -> None:
         """Search the network like this from now on."""

@@ -7,6 +7,7 @@ unless the whole new configuration is right and all its ports can be opened.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,9 @@ from gateway.reload.attempt import Attempt, Complaint, Outcome, Trigger
 from gateway.reload.files import Settling
 
 log = logging.getLogger(__name__)
+
+END_S = 2.0
+"""A reload takes milliseconds, or as long as an old HTTP port takes to close."""
 
 Apply = Callable[[Config], Awaitable[ConfigDiff]]
 """Goes over to a configuration and says what changed. Raises ListenError or OSError, and nothing has changed."""
@@ -60,6 +64,7 @@ class Reloading:
         self._warnings = running.warnings
         self._harms: tuple[str, ...] = ()
         self._lock = asyncio.Lock()
+        self._ended = False
         self._settling = Settling()
         self._named: frozenset[Path] = frozenset()
         self._lines: tuple[Line, ...] = ()
@@ -86,9 +91,16 @@ class Reloading:
         self._tell(attempt)
         return attempt
 
+    async def end(self) -> None:
+        """The gateway stops: let a reload that is under way come to its end, and take no other."""
+        self._ended = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(END_S), self._lock:
+                pass
+
     async def watch(self) -> None:
         """Look at the files, and reload once a change has settled. Called every `files.POLL_S`."""
-        if self.path is None or not self._watch or self._lock.locked():
+        if self.path is None or not self._watch or self._ended or self._lock.locked():
             return
         seen = await asyncio.to_thread(files.look, self.path, self._named)
         if self._settling.due(seen):
@@ -109,8 +121,9 @@ class Reloading:
 
     async def _attempt(self, trigger: Trigger) -> Attempt:
         at, began = time.time(), time.monotonic()
-        if self.path is None:
-            return Attempt(at, trigger, Outcome.REFUSED, complaints=(Complaint("this gateway has no configuration file"),))
+        if self.path is None or self._ended:
+            reason = "the gateway is stopping" if self._ended else "this gateway has no configuration file"
+            return Attempt(at, trigger, Outcome.REFUSED, complaints=(Complaint(reason),))
         before = await asyncio.to_thread(files.look, self.path, self._named)
         reading = await asyncio.to_thread(load.read, self.path, self._environ)
         if reading.config is None:
