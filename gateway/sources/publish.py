@@ -78,9 +78,11 @@ class PublishSource:
         """Let the publisher go, for good. No thread is left behind."""
         self._open = False
         publisher, self._publisher = self._publisher, None  # what it still sends belongs to nobody
-        if publisher is not None:
-            publisher.dismiss("the camera was removed or changed in the configuration")
         self.stream.end()
+        if publisher is not None:
+            reason = "the camera was removed or changed in the configuration"
+            publisher.dismiss(reason)
+            self.stream.set_status(self._status(State.OFFLINE, reason, "waiting"))
         return []
 
     def legacy(self) -> Legacy:
