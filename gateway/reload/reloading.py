@@ -46,6 +46,8 @@ class ConfigStatus:
     files: tuple[str, ...]
     """Everything that was read, and what values name."""
     last: Attempt
+    last_change: Attempt | None
+    """The last one that changed something; None since the start."""
     restart_needed: tuple[str, ...]
     warnings: tuple[str, ...]
     lines: tuple[Line, ...]
@@ -72,6 +74,7 @@ class Reloading:
         self._restart_needed: tuple[str, ...] = ()
         self._loaded_at = time.time()
         self._last = Attempt(self._loaded_at, Trigger.START, Outcome.APPLIED)
+        self._last_change: Attempt | None = None
 
     async def begin(self, running: Config) -> None:
         """Remember the files as they are, with which `running` was just read."""
@@ -88,6 +91,8 @@ class Reloading:
         async with self._lock:
             attempt = await self._attempt(trigger)
             self._last = attempt
+            if attempt.outcome is Outcome.APPLIED:
+                self._last_change = attempt
         self._tell(attempt)
         return attempt
 
@@ -114,6 +119,7 @@ class Reloading:
             watched=self._watch and self.path is not None,
             files=tuple(sorted(str(one) for one in self._read | self._named)),
             last=self._last,
+            last_change=self._last_change,
             restart_needed=self._restart_needed,
             warnings=(*self._warnings, *self._harms),
             lines=self._lines,

@@ -36,6 +36,7 @@ def config_json(status: ConfigStatus) -> dict[str, Any]:
         "watched": status.watched,
         "files": list(status.files),
         "last_attempt": attempt_json(status.last),
+        "last_change": attempt_json(status.last_change) if status.last_change is not None else None,
         "restart_needed": list(status.restart_needed),
         "warnings": list(status.warnings),
         "lines": [

@@ -29,7 +29,8 @@ def status(gateway):
     found = {"last": APPLIED, "reloads": 0}
 
     def config_status():
-        return ConfigStatus("config.yaml", 1.0, True, ("config.yaml",), found["last"], ("data_dir",), ("a warning",), LINES)
+        files, restart, warnings = ("config.yaml",), ("data_dir",), ("a warning",)
+        return ConfigStatus("config.yaml", 1.0, True, files, found["last"], APPLIED, restart, warnings, LINES)
 
     def reload_config():
         found["reloads"] += 1
@@ -81,6 +82,7 @@ def test_findings_stand_on_the_page_with_file_and_line(admin, status):
     assert "cameras.yard.grup" in text
     assert "unknown key &lt;b&gt;" in text
     assert 'class="outcome refused"' in text
+    assert re.search(r"Cameras added</dt><dd><code>gate", text), "what was applied before is still to be seen"
 
 
 def test_the_button_reloads_once_and_only_with_its_form_token(admin, status):

@@ -325,6 +325,7 @@ export default {
   "config.file": "File",
   "config.loaded": "In use since",
   "config.tried": "Last read",
+  "config.last_change": "Last change",
   "config.by.start": "at the start",
   "config.by.signal": "asked by a signal",
   "config.by.files": "because a file was changed",

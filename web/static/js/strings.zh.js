@@ -325,6 +325,7 @@ export default {
   "config.file": "文件",
   "config.loaded": "生效时间",
   "config.tried": "上次读取",
+  "config.last_change": "上次更改",
   "config.by.start": "启动时",
   "config.by.signal": "由信号触发",
   "config.by.files": "因文件被修改",
