@@ -29,6 +29,8 @@ CHILD_S = 60.0
 """A Raspberry Pi that has just started and waits for its card makes keys in seconds."""
 CHECK_S = 3600.0
 """How often the dates of the certificate are looked at."""
+OWN_CHECK_S = 86400.0
+"""The same for a certificate that the user brings: near its end the log says so, once a day."""
 STEP_S = 3600.0
 """A Raspberry Pi has no clock: after its first contact with a time server certificates may be over, or not begun."""
 
@@ -125,7 +127,7 @@ class Brought:
         except OSError as error:
             return self._keep(error.strerror or str(error), error.errno)
         now = self._monotonic()
-        if seen == self._seen and now - self._looked < CHECK_S:
+        if seen == self._seen and now - self._looked < OWN_CHECK_S:
             return False
         repeated, self._looked = seen == self._seen, now
         try:
