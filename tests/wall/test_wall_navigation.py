@@ -486,6 +486,9 @@ def test_the_page_of_one_camera_hands_its_token_on_and_says_when_it_is_over(
     gateway.signed_in = False
     page.locator("#ended").wait_for(state="visible", timeout=8000)
     assert "no longer valid" in page.locator("#ended").inner_text()
+    gateway.signed_in = True  # one refusal must not leave a dead picture in somebody's web site
+    page.locator("#ended").wait_for(state="hidden", timeout=10000)
+    until(page, "window.__watch.tile.diagnostics().state === 'live'", 20000)
 
 
 def test_the_page_of_one_camera_has_a_plain_player_for_browsers_without_modules(
