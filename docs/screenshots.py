@@ -205,7 +205,7 @@ def picture(browser: Browser, gateway: GatewayProcess, scene: Scene, file: Path)
     width, height = scene.size
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale=scene.locale, ignore_https_errors=True,
-        has_touch=scene.touch, is_mobile=scene.touch, timezone_id="Europe/Berlin",
+        has_touch=scene.touch, is_mobile=scene.touch,
     )  # fmt: skip
     try:
         page = context.new_page()
@@ -286,7 +286,7 @@ def simulator(*options: str) -> Iterator[dict[str, Any]]:
     """Small cameras in a process of their own."""
     command = [
         sys.executable, "-m", "gateway.cli", "simulate", "--json", "--until-eof", "--no-discovery",
-        "--fps", "12", "--gop", "24", "--bitrate", "900", *options,
+        "--fps", "8", "--gop", "16", "--bitrate", "700", *options,
     ]  # fmt: skip
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as process:
