@@ -207,7 +207,8 @@ class HlsService:
         headers = (*_CORS, ("cache-control", f"max-age={max_age_s}, immutable"), ("etag", etag))
         if _etag_matches(request.headers.get("if-none-match", ""), etag):
             return Response(304, b"", headers)
-        return _whole_or_range(request, body, etag, (("content-type", MEDIA_TYPE), ("accept-ranges", "bytes"), *headers))
+        whole = Response(200, body, (("content-type", MEDIA_TYPE), ("accept-ranges", "bytes"), *headers))
+        return _ranged(request, whole, body, etag)
 
     def channel(self, stream: Stream) -> Channel:
         """The stream's channel, made when it is first asked for."""
@@ -239,18 +240,19 @@ def _left(window: Window, match: re.Match[str]) -> bool:
     return window.first_number <= int(match["msn"]) < window.media_sequence
 
 
-def _whole_or_range(request: Request, body: bytes, etag: str, headers: tuple[tuple[str, str], ...]) -> Response:
-    """200, or 206 or 416 for a range (RFC 9110 section 14): parts are whole resources, but players and caches may ask so."""
+def _ranged(request: Request, whole: Response, body: bytes, etag: str) -> Response:
+    """The whole, or 206 or 416 for a range (RFC 9110 section 14): parts are whole resources, but players and caches may ask so."""
     asked = request.headers.get("range", "") if request.method == "GET" else ""
     if not asked or request.headers.get("if-range", etag) != etag:
-        return Response(200, body, headers)
+        return whole
     try:
         wanted = parse_range(asked, len(body))
     except Unsatisfiable:
         return _error(416, "no such range", ("content-range", f"bytes */{len(body)}"))
     if wanted is None:
-        return Response(200, body, headers)
-    return Response(206, body[wanted.start : wanted.end], (*headers, ("content-range", wanted.content_range(len(body)))))
+        return whole
+    field = ("content-range", wanted.content_range(len(body)))
+    return Response(206, body[wanted.start : wanted.end], (*whole.headers, field))
 
 
 def _suffix(query: str) -> str:
