@@ -241,7 +241,7 @@ def _left(window: Window, match: re.Match[str]) -> bool:
 
 
 def _ranged(request: Request, whole: Response, body: bytes, etag: str) -> Response:
-    """The whole, or 206 or 416 for a range (RFC 9110 section 14): a part is a whole resource, but caches may ask for some of it."""
+    """The whole, or 206 or 416 for a range (RFC 9110 section 14): parts are fetched whole, but caches may ask for less."""
     asked = request.headers.get("range", "") if request.method == "GET" else ""
     if not asked or request.headers.get("if-range", etag) != etag:
         return whole
