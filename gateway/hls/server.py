@@ -25,6 +25,7 @@ from gateway.hls.cutter import Pace
 from gateway.hls.delivery import BadDirective, Verdict
 from gateway.hls.window import Window
 from gateway.http.messages import Request, Response
+from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.media.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -48,12 +49,12 @@ _TEXT_TYPE = "text/plain; charset=utf-8"
 
 _CORS = (
     ("access-control-allow-origin", "*"),
-    ("access-control-expose-headers", "content-length, etag, retry-after"),
+    ("access-control-expose-headers", "content-length, content-range, etag, retry-after"),
 )
 _PREFLIGHT = (
     *_CORS,
     ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
-    ("access-control-allow-headers", "authorization, range, if-none-match"),
+    ("access-control-allow-headers", "authorization, range, if-range, if-none-match"),
     ("access-control-max-age", "86400"),
 )
 _METHODS = ("GET", "HEAD")
@@ -208,13 +209,14 @@ class HlsService:
             part = segment.parts[index] if segment is not None and index < len(segment.parts) else None
             body = part.payload if part is not None else None
         if body is None:
-            return _error(404, "no such file")
+            return _error(410, "this has left the window") if _left(window, match) else _error(404, "no such file")
         etag = f'"{window.run_id}-{match[0]}"'
         max_age_s = max(MEDIA_MAX_AGE_MIN_S, MEDIA_MAX_AGE_TARGETS * window.cutter.target_duration)
         headers = (*_CORS, ("cache-control", f"max-age={max_age_s}, immutable"), ("etag", etag))
         if _etag_matches(request.headers.get("if-none-match", ""), etag):
             return Response(304, b"", headers)
-        return Response(200, body, (("content-type", MEDIA_TYPE), *headers))
+        whole = Response(200, body, (("content-type", MEDIA_TYPE), ("accept-ranges", "bytes"), *headers))
+        return _ranged(request, whole, body, etag)
 
     def channel(self, stream: Stream) -> Channel:
         """The stream's channel, made when it is first asked for."""
@@ -237,6 +239,28 @@ class HlsService:
                 self.sweep()
             except Exception:
                 log.exception("hls: counting viewers failed")
+
+
+def _left(window: Window, match: re.Match[str]) -> bool:
+    """Whether the name is one that was there once. The abandoned hint of a segment that ended early never was (6.2.6)."""
+    if match["map"]:
+        return 0 < int(match["map"]) <= window.newest_map
+    return window.first_number <= int(match["msn"]) < window.media_sequence
+
+
+def _ranged(request: Request, whole: Response, body: bytes, etag: str) -> Response:
+    """The whole, or 206 or 416 for a range (RFC 9110 section 14): parts are fetched whole, but caches may ask for less."""
+    asked = request.headers.get("range", "") if request.method == "GET" else ""
+    if not asked or request.headers.get("if-range", etag) != etag:
+        return whole
+    try:
+        wanted = parse_range(asked, len(body))
+    except Unsatisfiable:
+        return _error(416, "no such range", ("content-range", f"bytes */{len(body)}"))
+    if wanted is None:
+        return whole
+    field = ("content-range", wanted.content_range(len(body)))
+    return Response(206, body[wanted.start : wanted.end], (*whole.headers, field))
 
 
 def _suffix(query: str) -> str:

@@ -74,6 +74,7 @@ class Window:
         """Of the newest part; empty before the first."""
         self.refusal = ""
         """Why this stream cannot be served as HLS; empty if it can."""
+        self.first_number = first_number
         self.media_sequence = first_number
         self.discontinuity_sequence = max(0, first_number - DISCONTINUITY_EPOCH_S) // DISCONTINUITY_UNIT_S
         self.version = 0
@@ -167,6 +168,11 @@ class Window:
     def size(self) -> int:
         """Bytes of media held, listed and retired."""
         return self._size
+
+    @property
+    def newest_map(self) -> int:
+        """Number of the newest initialisation segment; they count from 1."""
+        return self._map_index
 
     def map(self, index: int) -> bytes | None:
         """An initialisation segment."""

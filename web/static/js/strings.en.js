@@ -122,7 +122,7 @@ export default {
   "state.stalled": "Stalled",
   "state.offline": "Offline",
   "state.disabled": "Switched off",
-  "state.unplayable": "Cannot be played",
+  "state.unplayable": "Not playable",
   "state.paused": "Paused",
 
   "tile.last_picture": "Last picture {time}",
@@ -163,6 +163,9 @@ export default {
   "code.protocol": "What answered does not speak RTSP.",
   "code.no-video": "The camera sends no video.",
   "code.codec-unsupported": "The camera's video codec is not supported.",
+  "code.late": "No new picture from the camera.",
+  "code.disabled": "Switched off in the configuration.",
+  "code.idle": "Pulled only while somebody watches.",
   "code.stalled": "The video stopped.",
   "code.ended": "The camera closed the session.",
   "code.failed": "The camera gives no picture.",
