@@ -24,6 +24,7 @@ from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, U
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.errors import AdoptError
+from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.guard import guarded, guarded_websocket
@@ -141,6 +142,7 @@ class Service:
         self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        router.add_lane("/hls/", Express(self._hls, access.passes))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(
             Application(router, self._bridge),
