@@ -1,7 +1,7 @@
 """How requests get from granian's threads to the event loop: many at a time, and without a task where none is needed.
 
-granian's own way is two coroutines, a task and a wake-up of the loop for each request: 31 of the 60 microseconds that a bare
-answer costs (2-core x86). Here a request is put into a queue that wakes the loop once, and `Application.take` decides
+granian's own way is two coroutines, a task and a wake-up of the loop for each request, half of what a bare answer costs the
+event loop (`design/hls-cost.md`). Here a request is put into a queue that wakes the loop once, and `Application.take` decides
 whether it needs a task.
 
 This replaces `granian.server.embed.Server._spawn_rsgi_worker`, through the parameter of `Server.serve` that is there for it,
