@@ -25,6 +25,7 @@ from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.doors import Doors
 from gateway.errors import AdoptError
+from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.guard import guarded, guarded_websocket
@@ -144,6 +145,7 @@ class Service:
         self._bridge = WsgiBridge(self._pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        router.add_lane("/hls/", Express(self._hls, access.passes))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
