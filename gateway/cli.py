@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import getpass
 import json
 import os
@@ -130,6 +131,8 @@ def _load(path: Path) -> Config:
 def _run(arguments: argparse.Namespace) -> int:
     from gateway.run import serve
 
+    # systemd's watchdog ends a gateway that hangs with SIGABRT: the log then holds where every thread stood
+    faulthandler.enable()
     config = _load(arguments.config)
 
     def started(service: Service, generated: str | None) -> None:
