@@ -1,0 +1,34 @@
+"""`python -m gateway.first_password CONFIG`: makes the admin's first password before the first start and prints it once.
+
+The installer runs this as the service's user and shows what it prints. Nothing is printed where a password exists, or
+where `GATEWAY_ADMIN_PASSWORD` says one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from gateway.config.load import load
+from gateway.errors import ConfigError
+from gateway.http.access import Access
+from gateway.run import PASSWORD_VARIABLE
+
+
+def main() -> int:
+    """The exit code: 0 done, 1 failed."""
+    try:
+        config = load(Path(sys.argv[1]), os.environ)
+        access, generated = Access.open(config.data_dir, os.environ.get(PASSWORD_VARIABLE) or None)
+    except (ConfigError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    access.close()
+    if generated is not None:
+        print(generated)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
