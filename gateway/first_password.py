@@ -1,6 +1,7 @@
-"""`python -m gateway.first_password CONFIG`: makes the admin's first password before the first start and prints it once.
+"""`python -m gateway.first_password CONFIG UID GID`: makes the admin's first password before the first start, and prints it.
 
-The installer runs this as the service's user and shows what it prints. Nothing is printed where a password exists, or
+The installer runs this as root, because the configuration may name credentials that only root and systemd can read, and
+shows what it prints. What is written belongs to the service's user UID. Nothing is printed where a password exists, or
 where `GATEWAY_ADMIN_PASSWORD` says one.
 """
 
@@ -16,10 +17,18 @@ from gateway.http.access import Access
 from gateway.run import PASSWORD_VARIABLE
 
 
+def _become(uid: int, gid: int) -> None:
+    if uid != os.geteuid():
+        os.setgroups([])
+        os.setgid(gid)
+        os.setuid(uid)
+
+
 def main() -> int:
     """The exit code: 0 done, 1 failed."""
     try:
         config = load(Path(sys.argv[1]), os.environ)
+        _become(int(sys.argv[2]), int(sys.argv[3]))
         access, generated = Access.open(config.data_dir, os.environ.get(PASSWORD_VARIABLE) or None)
     except (ConfigError, OSError) as error:
         print(error, file=sys.stderr)

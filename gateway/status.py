@@ -25,6 +25,7 @@ from gateway.http.addresses import BoxNames, box_names
 from gateway.systemd import unit
 from gateway.systemd.unit import Opinion, Probation
 
+WS_DISCOVERY_PORT = 3702
 ASK_S = 3.0
 LOOK_S = 0.5
 
@@ -99,6 +100,15 @@ def wall_addresses(config: Config, box: BoxNames) -> list[str]:
     return found
 
 
+def ports(config: Config) -> list[str]:
+    """What a firewall must let in, as `8443/tcp`. The one for UDP is where cameras announce themselves."""
+    listen = config.listen
+    opened = [listen.https, listen.http, listen.rtmp, listen.rtmps, listen.rtsp]
+    opened += [config.onvif.listen] if config.onvif.enabled else []
+    found = [f"{one.port}/tcp" for one in opened if one is not None]
+    return found + ([f"{WS_DISCOVERY_PORT}/udp"] if config.discovery.enabled else [])
+
+
 def _hosts(listen: HostPort, box: BoxNames) -> list[str]:
     host = listen.host.strip("[]")
     if host not in ("0.0.0.0", "::", ""):
@@ -129,3 +139,7 @@ def trouble(config: Config | None) -> str:
         return f"/readyz says {error.code}: {error.read(300).decode(errors='replace').strip()}"
     except (OSError, http.client.HTTPException) as error:
         return f"port {listen.port} does not answer: {getattr(error, 'reason', error)}"
+
+
+if __name__ == "__main__":  # for the installer: the ports of a configuration
+    print(*ports(load(Path(sys.argv[1]), os.environ)))

@@ -186,7 +186,7 @@ class RtspReader:
                 now - started,
                 failure,
                 delay,
-                extra=change(failure.code),
+                extra=change(failure.code, self._status.code),
             )
             self._report(failure, delay)
             self._wait(failure, delay)

@@ -20,16 +20,17 @@ IDENTIFIER = "camera-gateway"
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 STATE_CHANGED = "2f3a5d7e9c4b4e0f8a61d0c7b5e29143"
 """MESSAGE_ID of every change of a stream's state. Never to be changed: people's alarms match it."""
-CAMERA_ADDED = "6f0c1f7d5a7e4a6c9a0f3b9c4d2e8b17"
-"""MESSAGE_ID of a camera that was adopted."""
 
 _ABOUT_A_CAMERA = re.compile(r"(?:stream|camera) %s\b")
 """How every message about a camera begins; the first argument is its id, with `.sub` for the second stream."""
 
 
-def change(code: str) -> dict[str, str]:
-    """`extra` of a log call that tells a stream's new state; `code` is `SourceError.code`, or the state."""
-    return {"code": code, "message_id": STATE_CHANGED}
+def change(code: str, before: str = "") -> dict[str, str]:
+    """`extra` of a log call that tells a stream's state; `code` is `SourceError.code`, or the state.
+
+    Only what differs from `before` is a change: a camera that is away is tried again and again.
+    """
+    return {"code": code, "message_id": STATE_CHANGED if code != before else ""}
 
 
 def is_journal(environ: Mapping[str, str], stream: IO[str]) -> bool:

@@ -55,6 +55,9 @@ def test_a_change_of_state_has_the_cameras_id_its_code_and_the_message_id(ear, l
         "CODE": "unreachable",
         "MESSAGE_ID": STATE_CHANGED,
     }
+    logger.warning("stream %s: %s", "yard", "unreachable", extra=change("unreachable", before="unreachable"))
+    again = entry(ear.next())
+    assert (again["CODE"], "MESSAGE_ID" in again) == ("unreachable", False)
     logger.info("camera %s: listening to its events", "yard")
     assert entry(ear.next())["CAMERA"] == "yard"
     logger.info("%d cameras added", 3)

@@ -16,7 +16,7 @@ def watch(*looks, live=0, within=60.0, stable=10.0):
 
 
 def test_what_systemctl_shows_is_read():
-    shown = "ActiveState=active\nSubState=running\nResult=success\nStatusText=16 cameras, 15 live; a=b\nNRestarts=2\nMainPID=7\n"
+    shown = "ActiveState=active\nSubState=running\nResult=success\nStatusText=16 cameras, 15 live; a=b\nNRestarts=2\nMainPID=7"
     assert parse(shown) == UnitState("active", "running", "success", "16 cameras, 15 live; a=b", 2, 7)
     assert parse(shown).live == 15
     assert parse("") == UnitState()
