@@ -14,7 +14,9 @@ from pathlib import Path
 from gateway.config.load import load
 from gateway.errors import ConfigError
 from gateway.http.access import Access
-from gateway.run import PASSWORD_VARIABLE
+
+PASSWORD_VARIABLE = "GATEWAY_ADMIN_PASSWORD"
+"""As in `gateway.run`, which would bring everything else of the gateway along."""
 
 
 def _become(uid: int, gid: int) -> None:

@@ -124,7 +124,7 @@ make_user() {
 # Version and contents: the same folder is the same release, however often it is installed.
 release_id() {
     local version sum
-    version="$(sed -n 's/^__version__ = "\(.*\)"/\1/p' gateway/__init__.py)"
+    version="$(sed -n 's/^__version__ = "\([A-Za-z0-9.+]*\)"$/\1/p' gateway/__init__.py)"
     # shellcheck disable=SC2086  # a list of names
     sum="$(find $RELEASE_PARTS requirements*.lock -type f ! -path '*/__pycache__/*' ! -path 'web/static/vendor/*' -print0 |
         LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)"
