@@ -30,12 +30,9 @@ main() {
             say "Ready: $VENV/bin/gateway --help"
             ;;
         test) run_tests "$@" ;;
-        install | service | upgrade | uninstall | status)
+        install | service | upgrade | uninstall | status | gateway)
             load service checks offline
-            case "$command" in
-                service) command=install ;;
-                status) command=status ;;
-            esac
+            [ "$command" != service ] || command=install # its name until there was an upgrade
             "${command}_service" "$@"
             ;;
         wheels)
@@ -58,6 +55,7 @@ As a service that starts with the machine (as root; without a command, root inst
   install     install and start it, or bring it up to date  [--prefix FOLDER] [--offline FOLDER]
   upgrade     go over to the release in this folder, and back if it is not healthy  [--offline FOLDER]
   status      release, health, addresses, last errors  [--json] [--qr]
+  gateway     run a command of the gateway as the service: sudo ./install.sh gateway passwd
   uninstall   remove it; settings and data stay  [--purge]
 
 To try it, in this folder:

@@ -397,6 +397,17 @@ status_service() {
     as_service "$release/$VENV/bin/gateway" status -c "$CONFIG/config.yaml" "$@"
 }
 
+# A command of the gateway as the service's user, with what systemd gives the service: passwd, token, adopt, check.
+gateway_service() {
+    require_root gateway
+    local release how=--pipe given=(--property=WorkingDirectory="$CONFIG" --property=EnvironmentFile=-"$CONFIG/environment")
+    release="$(release_of "$UNIT")"
+    [ -n "$release" ] || fail "the service is not installed" "sudo ./install.sh install"
+    [ ! -t 0 ] || how=--pty
+    [ "$(systemd_version)" -lt 250 ] || given+=(--property=LoadCredential="credentials:$CONFIG/credentials")
+    systemd-run --quiet --wait --collect "$how" --uid="$SERVICE" --gid="$SERVICE" "${given[@]}" "$release/$VENV/bin/gateway" "$@"
+}
+
 uninstall_service() {
     require_root uninstall
     read_options uninstall "$@"
