@@ -133,6 +133,7 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     if made.leader:
         os.kill(made.leader, signal.SIGKILL)
     made.child.end(signal.SIGKILL)
+    shutil.rmtree(made.folder, ignore_errors=True)  # a gigabyte
 
 
 def test_install_is_one_command_without_network(debian: Debian) -> None:
