@@ -16,11 +16,10 @@ from pathlib import Path
 import uvloop
 
 from gateway import memory
-from gateway.config.load import load
 from gateway.config.model import Config
-from gateway.errors import ConfigError
 from gateway.http.access import Access
 from gateway.instance import InstanceLock
+from gateway.reload.attempt import Trigger
 from gateway.service import Service
 from gateway.systemd.notify import Notifier
 from gateway.watchdog import Watchdog
@@ -65,7 +64,14 @@ async def _serve(config: Config, started: Started, config_path: Path | None) -> 
     for signum in END_SIGNALS:
         _on_signal(loop, signum, stop.set)
     if config_path is not None:
-        _on_signal(loop, signal.SIGHUP, lambda: _reload(service, config_path, notifier))
+        reloads: set[asyncio.Task[None]] = set()
+
+        def on_hangup() -> None:
+            task = loop.create_task(_reload(service, notifier))
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        _on_signal(loop, signal.SIGHUP, on_hangup)
     await service.start()
     watchdog = Watchdog(service, notifier)
     watchdog.start()
@@ -92,20 +98,9 @@ def _on_signal(loop: asyncio.AbstractEventLoop, signum: signal.Signals, function
     signal.signal(signum, lambda _signum, _frame: loop.call_soon_threadsafe(function))
 
 
-def _reload(service: Service, config_path: Path, notifier: Notifier) -> None:
+async def _reload(service: Service, notifier: Notifier) -> None:
     notifier.reloading()
     try:
-        _reload_now(service, config_path)
+        await service.reload_files(Trigger.SIGNAL)
     finally:
         notifier.ready()
-
-
-def _reload_now(service: Service, config_path: Path) -> None:
-    try:
-        config = load(config_path, os.environ)
-    except ConfigError as error:
-        for finding in error.findings:
-            log.error("%s", finding)
-        log.error("the configuration was not changed; everything keeps running as before")
-        return
-    service.reload(config)
