@@ -81,6 +81,8 @@ class HlsService:
         self._channels: dict[str, Channel] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
+        self.swept_at = monotonic()
+        """The monotonic time of the last sweep's end; it moves on once a second while there are streams."""
 
     def configure(self, settings: HlsSettings) -> None:
         """Cut like this from now on. Another length of the window applies at once; parts and segments of another length
@@ -110,6 +112,11 @@ class HlsService:
             sweeper, self._sweeper = self._sweeper, None
             sweeper.cancel()
             await asyncio.gather(sweeper, return_exceptions=True)
+
+    @property
+    def sweeping(self) -> bool:
+        """Whether `swept_at` moves on."""
+        return self._sweeper is not None
 
     def sweep(self) -> None:
         """Count viewers and let go of on-demand streams nobody watches; runs by itself once a second."""
@@ -216,6 +223,7 @@ class HlsService:
         elif channel.stream is not stream:
             channel.rebind(stream)
         if self._sweeper is None and not self._closed:
+            self.swept_at = self._monotonic()
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="hls-sweeper")
         return channel
 
@@ -226,6 +234,7 @@ class HlsService:
                 self.sweep()
             except Exception:
                 log.exception("hls: counting viewers failed")
+            self.swept_at = self._monotonic()
 
 
 def _left(window: Window, match: re.Match[str]) -> bool:
