@@ -123,7 +123,9 @@ class Warden:
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin. Event loop."""
+        """Begin, if it has not. Event loop."""
+        if self._task is not None:
+            return
         self._task = asyncio.get_running_loop().create_task(self._run(), name="warden")
 
     def stop(self) -> None:

@@ -88,8 +88,6 @@ class Connection:
     async def run(self) -> None:
         """Serve the page until it goes, or must go. Raises TimeoutError (an OSError) when its line takes nothing any more."""
         self._backlog.text(messages.hello_text(self._wall(), HEARTBEAT_S))
-        done: set[asyncio.Future[Bye | None]] = set()
-        task: asyncio.Future[Bye | None] | None = None
         tasks = [asyncio.ensure_future(part) for part in (self._receive(), self._send(), self._beat(), self._leave())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -103,10 +101,6 @@ class Connection:
                 feed.leave(self)
             self._feeds.clear()
             await asyncio.gather(*tasks, return_exceptions=True)
-            # What a task raised holds this frame, and the frame the task: the socket would stay open until the next collection.
-            tasks.clear()
-            done = set()
-            task = None
         if reason is not None:
             # granian sends close frames without a code, so the reason goes before it
             async with asyncio.timeout(GOODBYE_S):

@@ -21,7 +21,7 @@ class Relays:
         self.closed_to_new = ""
         """Why no player may join at the moment; empty: they may."""
         self._monotonic = monotonic
-        self._silent_audio = silent_audio
+        self.silent_audio = silent_audio
         self._relays: dict[Stream, Relay] = {}
 
     def __len__(self) -> int:
@@ -31,7 +31,7 @@ class Relays:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)
         if relay is None or relay.broken:
-            relay = Relay(stream, self.policy(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
+            relay = Relay(stream, self.policy(stream.id), silent_audio=self.silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
         relay.policy = self.policy(stream.id)
         refusal = relay.refusal(viewer)

@@ -17,6 +17,7 @@ from gateway.media.state import State
 from gateway.onvif.events import Kind
 from gateway.onvif.ptz import MAX_NAME_CHARS
 from gateway.pressure import Level
+from gateway.reload.attempt import Outcome, Trigger
 from gateway.web.ports import Presence
 from gateway.web.ptz_command import MAX_TOKEN_CHARS
 
@@ -332,6 +333,63 @@ class SetPreset(TypedDict):
 
 
 PtzBody = Annotated[Move | Simple | UsePreset | SetPreset, Field(discriminator="action")]
+
+
+@shape
+class ConfigFinding(TypedDict):
+    """What is wrong with a file."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+
+@shape
+class ConfigAttempt(TypedDict):
+    """One reading of the files, and what it changed."""
+
+    at: UnixTime
+    trigger: Annotated[str, names_of(Trigger)]
+    outcome: Annotated[str, names_of(Outcome)]
+    took: float
+    """Seconds."""
+    findings: list[ConfigFinding]
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    adjusted: list[str]
+    pushed_elsewhere: list[str]
+    settings: list[str]
+
+
+@shape
+class ConfigLine(TypedDict):
+    """One line of the configuration in effect."""
+
+    depth: int
+    key: str
+    value: str
+    item: bool
+    default: bool
+    """It is not in the files."""
+    file: str
+    line: int | None
+
+
+@shape
+class Configuration(TypedDict):
+    """The configuration in effect, without secrets."""
+
+    file: str
+    loaded_at: UnixTime
+    watched: bool
+    files: list[str]
+    last_attempt: ConfigAttempt
+    last_change: ConfigAttempt | None
+    restart_needed: list[str]
+    warnings: list[str]
+    lines: list[ConfigLine]
 
 
 @shape
