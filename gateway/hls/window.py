@@ -97,6 +97,18 @@ class Window:
         self._seen_us: int | None = None
         self._pdt: tuple[float, int] | None = None
 
+    def successor(self, pace: Pace, window_s: float, changed: Callable[[], None]) -> Window:
+        """An empty window cut at another pace, whose numbers go on where this one's end. This one promises nothing more."""
+        window = Window(pace, window_s, first_number=self.next_part[0] + 1, changed=changed)
+        listed = sum(segment.discontinuity for segment in self._listed)
+        window.discontinuity_sequence = self.discontinuity_sequence + listed
+        window._started_before = self._started_before
+        return window
+
+    def set_length(self, window_s: float) -> None:
+        """Keep this much from the next segment on."""
+        self._window_us = round(window_s * 1e6)
+
     # -- Subscriber
 
     def on_tracks(self, tracks: Tracks) -> None:
