@@ -65,7 +65,9 @@ class Window:
         first_number: int,  # Unix time in whole seconds
         changed: Callable[[], None],
         run_id: str = "",
+        completed: Callable[[float], None] | None = None,
     ) -> None:
+        """`completed` is told, once the parts are there, when the frame arrived that completed them (`Frame.wall`)."""
         self.run_id = run_id or secrets.token_hex(4)
         """Part of every media URL: a cache can never answer with what an earlier process, or this camera before it was
         changed in the configuration, called by the same name."""
@@ -80,6 +82,7 @@ class Window:
         """Grows with every change of the playlist."""
         self._window_us = round(window_s * 1e6)
         self._changed = changed
+        self._completed = completed
         self._listed: deque[Segment] = deque()
         self._retired: deque[tuple[Segment, int]] = deque()
         """Segments out of the playlist with the media time (microseconds) until which they stay fetchable."""
@@ -107,6 +110,8 @@ class Window:
         cuts = self.cutter.add(frame)
         if cuts:
             self._apply(cuts)
+            if self._completed is not None:
+                self._completed(frame.wall)
 
     # -- what clients see
 

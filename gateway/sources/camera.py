@@ -45,7 +45,7 @@ class StreamSource:
         self._account = account
         self._loop = loop
         self._open = False
-        self._timeline = Timeline()
+        self._timeline = Timeline(self.stream.counts)
         self._reader: RtspReader | None = None
         self._last_thread: threading.Thread | None = None
         self._stopping: asyncio.TimerHandle | None = None

@@ -52,7 +52,7 @@ class PublishSource:
         self.stream = Stream(stream_id, monotonic=monotonic, wall=wall)
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""
-        self.timeline = Timeline()
+        self.timeline = Timeline(self.stream.counts)
         self.audio = audio
         self._key = key
         self._second = second
