@@ -24,6 +24,9 @@ from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, U
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.errors import AdoptError
+from gateway.health.collector import Sights
+from gateway.health.room import JUDGE_S, Health
+from gateway.health.view import HealthView
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.guard import guarded, guarded_websocket
@@ -34,6 +37,7 @@ from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import ChildMade
 from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.journal.incident import Incident
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
 from gateway.media import snapshot
@@ -126,6 +130,14 @@ class Service:
             rtsp_port=lambda: self._rtsp.port,
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
+        self._phase = "starting"
+        self._health = Health(
+            config,
+            access,
+            Sights(lambda: self._cameras.values(), self._pushes, self._rtmp, self._live, self._hls),
+            __version__,
+            self.readiness,
+        )
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         listen = config.listen
         certificates = ChildMade(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
@@ -141,6 +153,7 @@ class Service:
         self._bridge = WsgiBridge(pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        self._health.add_routes(router)
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(
             Application(router, self._bridge),
@@ -169,8 +182,10 @@ class Service:
             raise
         for warning in self._config.warnings:
             log.warning("%s", warning)
+        self._health.start()
         for camera in self._config.cameras:
             self._add(camera)
+        self._scheduler.add_job(self._health.judge, "interval", seconds=JUDGE_S, **_JOB)
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         if self._config.discovery.enabled:
@@ -178,6 +193,7 @@ class Service:
             self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, **_JOB)
             self._scheduler.add_job(self._lookout.search_soon)
         self._scheduler.start()
+        self._phase = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, or until a listener dies on its own."""
@@ -190,6 +206,7 @@ class Service:
 
     async def stop(self) -> bool:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
+        self._phase = "stopping"
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         self._lookout.stop()
@@ -206,6 +223,7 @@ class Service:
             self._rtsp.stop(),
             self._pushes.stop(),
             self._http.stop(),
+            self._health.stop(),
         )
         # one that fails to stop must not keep the others open
         for result in await asyncio.gather(*closing, return_exceptions=True):
@@ -243,6 +261,7 @@ class Service:
         """Go over to another configuration: cameras that did not change keep running."""
         change = diff(self._config, config)
         self._config = config
+        self._health.configure(config)
         self._where.configure(config.cameras)
         for camera_id in (*change.removed, *change.changed):
             self._remove(camera_id)
@@ -352,9 +371,19 @@ class Service:
         return self._devices.get(camera_id)
 
     def readiness(self) -> Readiness:
-        """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
-        problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
-        return Readiness(not problems, problems)
+        """For `/readyz`. Cameras that are away are the cameras' trouble, not the gateway's."""
+        problems = ["a listener has stopped"] if self._http.failed.is_set() else []
+        if self._phase:
+            problems.append(f"the gateway is {self._phase}")
+        return Readiness(not problems, tuple(problems))
+
+    def health(self) -> HealthView:
+        """See `GatewayPort.health`."""
+        return self._on_loop(lambda: self._health.view(self._view, self._devices.get))
+
+    def incidents(self, camera: str | None, limit: int, before: int | None = None) -> list[Incident]:
+        """See `GatewayPort.incidents`."""
+        return self._health.incidents(camera, limit, before)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 
@@ -384,7 +413,7 @@ class Service:
 
     def _add(self, camera: Camera) -> None:
         camera = with_login(camera, self._config.discovery.credentials)
-        source = CameraSource(camera, self._config.rtsp, self._finder, self._loop)
+        source = CameraSource(camera, self._config.rtsp, self._finder, self._loop, self._health.counts.of)
         self._cameras[camera.id] = source
         self._devices.add(source)
         for stream in source.streams:
@@ -433,6 +462,7 @@ class Service:
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)
+        self._health.tick()
 
     # --- lookout.Owner ------------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """What has happened to one stream id since the gateway started: plain integers, read by the metrics and the health page.
 
 Each number is counted where the thing happens and by one thread only: the reader counts repairs, the event loop all else.
-They outlive sessions, and `carry` takes them over where a camera that was configured anew gets a new `Stream`.
+They outlive sessions, and `AllCounts` keeps them where a camera that is configured anew gets a new `Stream`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from gateway.media.state import State, Status
 
 _AWAY = frozenset({State.OFFLINE, State.STALLED})
 _THERE = frozenset({State.LIVE, State.LATE})
+IDLE = "idle"
+"""Code of a stream that is not pulled because nobody watches it."""
 
 
 class Counts:
@@ -21,6 +23,7 @@ class Counts:
         "dropped",
         "failures",
         "frames",
+        "interruptions",
         "joined",
         "jumps",
         "lost",
@@ -38,6 +41,8 @@ class Counts:
         """Bytes of all tracks that arrived."""
         self.sessions = 0
         """Times that the picture came, or came back after the source had failed."""
+        self.interruptions = 0
+        """Times that the picture went, for whatever reason but that nobody wanted it."""
         self.failures: Counter[str] = Counter()
         """Attempts and sessions that ended without being asked to, by `SourceError.code`."""
         self.jumps = 0
@@ -53,27 +58,26 @@ class Counts:
         self.sent: Counter[str] = Counter()
         """Bytes to viewers that have left or are not counted one by one, by output."""
         self.dropped: Counter[str] = Counter()
-        """Frames left out for viewers too slow for them, of the outputs that do not use `Demand.dropped`."""
+        """Writes and frames left out for viewers too slow for them, by output; `Demand.dropped` is this."""
 
     def observe(self, before: Status, after: Status) -> None:
         """Count what a change of the source's status means."""
         if after.state is State.LIVE and before.state not in _THERE:
             self.sessions += 1
-        elif after.state in _AWAY and (after.next_retry is not None or before.state in _THERE):
+        elif after.state in _AWAY and after.code != IDLE:
+            gone = before.state in _THERE
+            self.interruptions += int(gone)
             # without a next try it is the same failure, told again because the try has begun
-            self.failures[after.code or "unknown"] += 1
+            if gone or after.next_retry is not None:
+                self.failures[after.code or "unknown"] += 1
 
-    def carry(self, earlier: Counts) -> None:
-        """Go on where the counters of the same id, configured otherwise, have stopped."""
-        self.frames += earlier.frames
-        self.received += earlier.received
-        self.sessions += earlier.sessions
-        self.failures += earlier.failures
-        self.jumps += earlier.jumps
-        self.squeezed += earlier.squeezed
-        self.silenced += earlier.silenced
-        self.joined += earlier.joined
-        if earlier.lost is not None:
-            self.lost = (self.lost or 0) + earlier.lost
-        self.sent += earlier.sent
-        self.dropped += earlier.dropped
+
+class AllCounts:
+    """The counters of every stream id there ever was: a camera that is configured anew goes on with its own. Event loop."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, Counts] = {}
+
+    def of(self, stream_id: str) -> Counts:
+        """The counters of this id."""
+        return self._counts.setdefault(stream_id, Counts())

@@ -53,10 +53,12 @@ class Stream:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        counts: Counts | None = None,
     ) -> None:
+        """`counts` goes on where an earlier stream of this id has stopped."""
         self.id = stream_id
-        self.demand = Demand()
-        self.counts = Counts()
+        self.counts = counts or Counts()
+        self.demand = Demand(self.counts.dropped)
         self.meter = Meter()
         self.status = Status(State.CONNECTING, since=wall())
         self.last_keyframe: Frame | None = None

@@ -237,7 +237,7 @@ class PushTask:
             self._sent_before, self._dropped_before = self._counted()
             self._viewer = None
             self.stream.counts.sent[DEMAND_KIND] += viewer.written_bytes
-            self.stream.counts.dropped[DEMAND_KIND] += viewer.dropped
+            self.stream.demand.dropped[DEMAND_KIND] += viewer.dropped
 
     async def _watch(self, link: PushConnection, viewer: Viewer, feed: PushFeed) -> None:
         overflows, behind_until = 0, 0.0

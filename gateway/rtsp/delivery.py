@@ -107,7 +107,7 @@ class Delivery:
         dropped = self.queue.dropped
         self.queue.put(frame, self._clock())
         if self.queue.dropped != dropped:
-            self._stream.counts.dropped[OUTPUT] += self.queue.dropped - dropped
+            self._stream.demand.dropped[OUTPUT] += self.queue.dropped - dropped
         self.pump()
 
     def pump(self) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from gateway.config.model import Camera, RtspDefaults, SubPolicy
+from gateway.media.counts import Counts
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
 from gateway.media.timestamps import Timeline
@@ -36,8 +38,9 @@ class StreamSource:
         *,
         on_demand: bool,
         loop: asyncio.AbstractEventLoop,
+        counts: Counts | None = None,
     ) -> None:
-        self.stream = Stream(stream_id)
+        self.stream = Stream(stream_id, counts=counts)
         self.on_demand = on_demand
         self.audio_note = ""
         self._location = location
@@ -57,6 +60,11 @@ class StreamSource:
     def exists(self) -> bool:
         """False once the camera has said that it has no such stream."""
         return self._location.exists
+
+    @property
+    def transport(self) -> str:
+        """How RTP comes: `tcp`, `udp` or `auto`."""
+        return self._settings.transport
 
     def start(self) -> None:
         """Begin pulling, unless this waits for a viewer."""
@@ -147,8 +155,15 @@ class StreamSource:
 class CameraSource:
     """A camera with its main stream and, where it has one, its sub stream."""
 
-    def __init__(self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop) -> None:
-        """`camera` has the login to be used (`account.with_login`)."""
+    def __init__(
+        self,
+        camera: Camera,
+        defaults: RtspDefaults,
+        finder: CameraFinder,
+        loop: asyncio.AbstractEventLoop,
+        counts_of: Callable[[str], Counts] = lambda _stream_id: Counts(),
+    ) -> None:
+        """`camera` has the login to be used (`account.with_login`); `counts_of` finds a stream's counters by its id."""
         self.camera = camera
         """The name and whatever else needs no new session may be replaced while it runs."""
         self.account = Account()
@@ -158,13 +173,17 @@ class CameraSource:
         main, sub = locations(camera, self._shared)
         sources: list[StreamSource | PublishSource] = []
         if camera.publish is not None:
-            sources.append(PublishSource(camera.id, camera.publish.key, second=camera.publish.second, audio=camera.audio))
+            publish, counts = camera.publish, counts_of(camera.id)
+            sources.append(PublishSource(camera.id, publish.key, second=publish.second, audio=camera.audio, counts=counts))
         elif main is not None:
             settings, account = pull_settings(camera, defaults), self.account
-            sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
+            counts = counts_of(camera.id)
+            sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop, counts=counts))
             if sub is not None:
                 on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
-                sources.append(StreamSource(f"{camera.id}.sub", sub, settings, account, on_demand=on_demand, loop=loop))
+                sub_id = f"{camera.id}.sub"
+                counts = counts_of(sub_id)
+                sources.append(StreamSource(sub_id, sub, settings, account, on_demand=on_demand, loop=loop, counts=counts))
         self.sources: tuple[StreamSource | PublishSource, ...] = tuple(sources)
         if self._disabled is not None:
             for source in self.sources:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from gateway.config.model import SecondPublisher, Secret
+from gateway.media.counts import Counts
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
@@ -38,6 +39,7 @@ class PublishSource:
 
     on_demand = False
     exists = True
+    transport = "rtmp"
 
     def __init__(
         self,
@@ -48,8 +50,9 @@ class PublishSource:
         audio: bool = True,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        counts: Counts | None = None,
     ) -> None:
-        self.stream = Stream(stream_id, monotonic=monotonic, wall=wall)
+        self.stream = Stream(stream_id, monotonic=monotonic, wall=wall, counts=counts)
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""
         self.timeline = Timeline(self.stream.counts)

@@ -7,12 +7,17 @@ credentials.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
 from gateway.sources.adoption import Wish
+
+if TYPE_CHECKING:
+    from gateway.health.view import HealthView
+    from gateway.journal.incident import Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,5 +226,11 @@ class GatewayPort(Protocol):
         Its own methods say which of them block.
         """
 
-    def readiness(self) -> Readiness:
-        """Whether the gateway serves as configured."""
+    def health(self) -> HealthView:
+        """How the gateway, its box and every camera do."""
+
+    def incidents(self, camera: str | None, limit: int, before: int | None = None) -> Sequence[Incident]:
+        """What has happened, newest first; `camera` empty: the gateway's own, None: all. `before` is an incident's id.
+
+        Raises TimeoutError, and OSError where the disk does not answer.
+        """
