@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 HOURS_EVERY_S = 60.0
 """How often the seconds of the current hour go to disk."""
 
+_UNWATCHED = frozenset({State.DISABLED, State.CONNECTING})
+"""Neither here nor away: the seconds after a start are nobody's fault."""
+
 Listener = Callable[[Change], None]
 
 
@@ -116,7 +119,7 @@ class Journal:
             if trouble is None:
                 trouble = self._troubles[camera] = CameraTrouble(camera, self._ids)
             changes += trouble.observe(status, now, wall)
-            if status.state is not State.DISABLED:
+            if status.state not in _UNWATCHED:
                 self.availability.observe(camera, status.state is State.LIVE, passed_s, wall)
         if changes:
             self._take(changes)

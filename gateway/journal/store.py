@@ -105,9 +105,9 @@ class Store:
 
         def read() -> None:
             try:
+                self._write()
                 if self._database is None:
                     raise sqlite3.OperationalError(self.trouble or "the file is not open")  # noqa: TRY301
-                self._write()
                 answer.set_result(self._database.incidents(camera, limit, before))
             except Exception as error:
                 answer.set_exception(error)

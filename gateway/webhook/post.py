@@ -7,6 +7,8 @@ A redirect is an answer like any other: what is signed for one server is not han
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -44,7 +46,10 @@ async def post(
     except (asyncio.LimitOverrunError, asyncio.IncompleteReadError, ValueError):
         raise PostFailed("what answered does not speak HTTP") from None
     except OSError as error:
-        raise PostFailed((error.strerror or str(error) or "the connection failed").lower()) from None
+        # socket.gaierror has numbers of its own; asyncio puts the address into its texts
+        known = error.errno is not None and not isinstance(error, socket.gaierror)
+        text = os.strerror(error.errno or 0) if known else (error.strerror or "the connection was closed")
+        raise PostFailed(text.lower()) from None
 
 
 async def _post(url: str, body: bytes, headers: Iterable[tuple[str, str]], tls: ssl.SSLContext | None) -> Answer:
