@@ -1,6 +1,6 @@
 /** The health page: fetches `/api/v1/health` every few seconds and draws it. Cards that somebody opened stay open. */
 import { timeOfDay, timeStamp } from "./clock.js";
-import { boxFacts, percent, streamFacts, todayFacts, uptimeLevel } from "./health-text.js";
+import { boxFacts, percent, streamFacts, todayFacts, uptimeLevel, worstFirst } from "./health-text.js";
 import { browserI18n } from "./i18n.js";
 
 const EVERY_MS = 5000;
@@ -51,7 +51,7 @@ function draw() {
   const running = i18n.duration((health.now - health.started) * 1000);
   byId("as-of").textContent = `${timeOfDay(health.now * 1000)} · ${i18n.t("health.running", { time: running })}`;
   byId("box").replaceChildren(...boxFacts(health).map(fact));
-  byId("cameras").replaceChildren(...health.cameras.map(card));
+  byId("cameras").replaceChildren(...worstFirst(health.cameras).map(card));
   byId("hooks-section").hidden = health.webhooks.length === 0;
   byId("hooks").replaceChildren(...health.webhooks.map(hook));
   byId("incidents").replaceChildren(...incidents(health.incidents));

@@ -66,6 +66,12 @@ export function boxFacts(health) {
   return facts;
 }
 
+/** Cameras without a picture first, else in the order of the configuration. */
+export function worstFirst(cameras) {
+  const rank = { offline: 0, stalled: 1, late: 2, connecting: 3, live: 4, disabled: 5 };
+  return [...cameras].sort((one, other) => rank[one.state] - rank[other.state]);
+}
+
 /** What happened to a stream today: `{key, params}`, the worst first; nothing for a quiet day. */
 export function todayFacts(stream) {
   const today = stream.today;
