@@ -165,10 +165,11 @@ class Journal:
             if incident.ended is None and last is not None:
                 incident = replace(incident, ended=max(incident.began, last.alive))
             self._remember(incident)
-        noted = [self._noted(IncidentKind.START, f"Camera Gateway {self._version} was started", wall)]
+        noted = []
         if last is not None and not last.clean:
             reason = "the gateway was cut off: power, a crash or a kill"
-            noted.insert(0, self._noted(IncidentKind.UNCLEAN_SHUTDOWN, reason, min(last.alive, wall)))
+            noted.append(self._noted(IncidentKind.UNCLEAN_SHUTDOWN, reason, min(last.alive, wall)))
+        noted.append(self._noted(IncidentKind.START, f"Camera Gateway {self._version} was started", wall))
         self._take(noted)
 
     def _noted(self, kind: IncidentKind, reason: str, at: float) -> Change:
