@@ -98,8 +98,8 @@ def zoomed(page: Page) -> None:
 
 
 def opened_incidents(page: Page) -> None:
-    """The health page once the figures of a minute are there and the dead camera has its incident."""
-    page.wait_for_timeout(20_000)
+    """The health page once it has seen more than the start, and the dead camera has its incident."""
+    page.wait_for_timeout(90_000)
     page.locator(".card", has=page.locator('[data-state="offline"], [data-state="stalled"]')).first.locator("summary").click()
     page.evaluate("scrollTo(0, 0)")
 

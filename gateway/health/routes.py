@@ -15,6 +15,7 @@ from gateway.http.guard import guarded
 from gateway.http.messages import Request, Response
 from gateway.http.router import Router
 from gateway.metrics.exposition import CONTENT_TYPE
+from gateway.redact import redact
 from gateway.web.ports import Readiness
 
 METRICS, HEALTHZ, READYZ = "/metrics", "/healthz", "/readyz"
@@ -75,7 +76,7 @@ class Routes:
         if refused is not None:
             return refused
         readiness = self._readiness()
-        said: dict[str, Any] = {"ready": readiness.ready, "problems": list(readiness.problems)}
+        said: dict[str, Any] = {"ready": readiness.ready, "problems": [redact(problem) for problem in readiness.problems]}
         if await self._is_admin(request):
             said |= self._details()
         return _answer(request, 200 if readiness.ready else 503, _JSON, said)

@@ -81,7 +81,7 @@ class Store:
         self._pending: OrderedDict[int, Incident] = OrderedDict()
         self._hours: dict[tuple[str, int], HourRow] = {}
         self._database: Database | None = None
-        self._ever_opened = False
+        self._ever_opened = self._told = False
         self._retry_at = 0.0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -184,10 +184,16 @@ class Store:
                 database.tidy(self._wall(), self.keep_s)
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
+            self._tell(Past(None, (), (), 0))
             return
         self._works()
-        if not self._ever_opened:
-            self._ever_opened = True
+        self._ever_opened = True
+        self._tell(past)
+
+    def _tell(self, past: Past) -> None:
+        """Once: whoever waits to begin does not wait for a disk."""
+        if not self._told:
+            self._told = True
             self._opened(past)
 
     def _write(self, *, clean: bool = False) -> None:

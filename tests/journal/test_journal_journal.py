@@ -118,3 +118,17 @@ def test_ids_go_on_growing_when_the_clock_was_set_back(tmp_path):
         await second.journal.stop()
 
     asyncio.run(main())
+
+
+def test_a_start_is_told_although_the_disk_does_not_work(tmp_path):
+    async def main():
+        kept = await Kept(tmp_path / "missing", Clock()).open()
+        assert kept.kinds() == ["start"]
+        kept.pass_(60, door=State.LIVE)
+        kept.pass_(30, door=State.OFFLINE)
+        assert kept.kinds() == ["start", "offline"]
+        assert kept.journal.last("door")[0].kind is IncidentKind.OFFLINE
+        assert kept.journal.trouble
+        await kept.journal.stop()
+
+    asyncio.run(main())

@@ -165,7 +165,7 @@ def test_a_full_disk_costs_history_only_and_is_written_when_there_is_room(tmp_pa
 
 def test_a_folder_that_cannot_be_written_keeps_nobody_from_going_on(tmp_path):
     one = Opened(tmp_path / "missing")
-    assert one.past is None
+    assert one.past == Past(None, (), (), 0)
     one.store.put([incident(1)])
     assert one.store.trouble
     with pytest.raises(sqlite3.Error):
