@@ -15,6 +15,9 @@ from gateway.webhook.message import incident_json
 
 Json = dict[str, Any]
 
+BUSY_S = 0.05
+"""Pictures are timed on the event loop: while it is this late, a camera is not blamed for it."""
+
 
 def health_json(health: HealthView, site: str, version: str, *, admin: bool) -> Json:
     """`GET /api/v1/health`. Addresses of cameras and webhooks are for the admin only and null otherwise."""
@@ -45,7 +48,9 @@ def health_json(health: HealthView, site: str, version: str, *, admin: bool) -> 
             }
             for hook in health.hooks
         ],
-        "cameras": [camera_health_json(camera, health.now, admin=admin) for camera in health.cameras],
+        "cameras": [
+            camera_health_json(camera, health.now, admin=admin, busy=health.lag_s >= BUSY_S) for camera in health.cameras
+        ],
     }
 
 
@@ -63,8 +68,8 @@ def box_json(box: Box) -> Json:
     }
 
 
-def camera_health_json(camera: CameraHealth, now: float, *, admin: bool) -> Json:
-    """One camera with measured facts, advice, and its newest incidents."""
+def camera_health_json(camera: CameraHealth, now: float, *, admin: bool, busy: bool = False) -> Json:
+    """One camera with measured facts, advice, and its newest incidents. `busy`: unevenness may be the gateway's own."""
     view, status = camera.view, camera.view.status
     counted = {one.id: one for one in camera.streams}
     return {
@@ -78,7 +83,7 @@ def camera_health_json(camera: CameraHealth, now: float, *, admin: bool) -> Json
         "uptime": {"day": _ratio(camera.uptime_day), "week": _ratio(camera.uptime_week)},
         "clock_offset": round(camera.clock_offset_s, 1) if camera.clock_offset_s is not None else None,
         "streams": [_stream_json(stream, counted.get(stream.id)) for stream in view.streams],
-        "advice": _advice_json(camera, counted, now),
+        "advice": _advice_json(camera, counted, now, busy=busy),
         "incidents": [incident_json(one) for one in camera.incidents],
     }
 
@@ -110,13 +115,14 @@ def _stream_json(stream: StreamView, counted: StreamHealth | None) -> Json:
     }
 
 
-def _advice_json(camera: CameraHealth, counted: dict[str, StreamHealth], now: float) -> Sequence[Json]:
+def _advice_json(camera: CameraHealth, counted: dict[str, StreamHealth], now: float, *, busy: bool) -> Sequence[Json]:
     view = camera.view
     seen = []
     for stream in view.streams:
         if stream.codec:
             count = counted.get(stream.id)
-            jitter_s, lost = (count.jitter_s, count.lost_today or 0) if count else (0.0, 0)
+            jitter_s = count.jitter_s if count and not busy else 0.0
+            lost = count.lost_today or 0 if count else 0
             seen.append(observed(stream, view.id, camera.profiles, now, jitter_s=jitter_s, lost=lost))
     # A sub stream that nobody watches right now has nothing to show, and exists all the same.
     alone = len(view.streams) == 1 and bool(camera.profiles)

@@ -101,3 +101,12 @@ def test_a_disk_that_does_not_answer_is_said_and_not_waited_for(client, healthy,
     healthy.failure = failure
     answer = client.get("/api/v1/incidents", headers=BASIC)
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "busy")
+
+
+def test_no_network_is_blamed_while_the_gateway_itself_is_late(client, healthy):
+    from dataclasses import replace
+
+    late = replace(healthy.health(), lag_s=0.3)
+    healthy.health = lambda: late
+    front, _ = client.get("/api/v1/health", headers=BASIC).json["cameras"]
+    assert [piece["key"] for piece in front["advice"]] == ["losses", "clock_fast", "audio"]
