@@ -22,7 +22,6 @@ from gateway.http.access import Access
 from gateway.http.router import Router
 from gateway.journal.incident import Change, Incident
 from gateway.journal.journal import Journal
-from gateway.media.counts import AllCounts
 from gateway.redact import redact
 from gateway.sources.camera import CameraSource, StreamSource
 from gateway.sources.publish import PublishSource
@@ -41,7 +40,6 @@ class Health:
     def __init__(
         self, config: Config, access: Access, sights: Sights, version: str, readiness: Callable[[], Readiness]
     ) -> None:
-        self.counts = AllCounts()
         self.journal = Journal(config.data_dir, config.incidents.keep_s, version, self._tell)
         self._sights = sights
         self._version = version

@@ -1,7 +1,7 @@
 """What has happened to one stream id since the gateway started: plain integers, read by the metrics and the health page.
 
 Each number is counted where the thing happens and by one thread only: the reader counts repairs, the event loop all else.
-They outlive sessions, and `AllCounts` keeps them where a camera that is configured anew gets a new `Stream`.
+They belong to the `Stream`, which outlives sessions, and a camera that is configured anew keeps its own.
 """
 
 from __future__ import annotations
@@ -70,14 +70,3 @@ class Counts:
             # without a next try it is the same failure, told again because the try has begun
             if gone or after.next_retry is not None:
                 self.failures[after.code or "unknown"] += 1
-
-
-class AllCounts:
-    """The counters of every stream id there ever was: a camera that is configured anew goes on with its own. Event loop."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, Counts] = {}
-
-    def of(self, stream_id: str) -> Counts:
-        """The counters of this id."""
-        return self._counts.setdefault(stream_id, Counts())

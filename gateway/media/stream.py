@@ -53,11 +53,9 @@ class Stream:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        counts: Counts | None = None,
     ) -> None:
-        """`counts` goes on where an earlier stream of this id has stopped."""
         self.id = stream_id
-        self.counts = counts or Counts()
+        self.counts = Counts()
         self.demand = Demand(self.counts.dropped)
         self.meter = Meter()
         self.status = Status(State.CONNECTING, since=wall())

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
+from gateway.reload.attempt import Attempt
+from gateway.reload.reloading import ConfigStatus
 from gateway.sources.adoption import Wish
 
 if TYPE_CHECKING:
@@ -234,3 +236,9 @@ class GatewayPort(Protocol):
 
         Raises TimeoutError, and OSError where the disk does not answer.
         """
+
+    def config_status(self) -> ConfigStatus:
+        """The configuration in use, and how the last reading of its files went."""
+
+    def reload_config(self) -> Attempt:
+        """Read the configuration's files now. Takes as long as opening ports does, at most 25 s."""

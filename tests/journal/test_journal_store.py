@@ -187,7 +187,7 @@ def test_a_disk_that_hangs_holds_nobody_up(tmp_path):
     for number in range(5000):
         store.put([incident(number)])
     answer = store.ask("door", 1)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < OPEN_S / 2, "it did not wait for the disk"
     with pytest.raises(FutureTimeout):
         answer.result(0.05)
     hang.set()

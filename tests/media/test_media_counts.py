@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.media.counts import AllCounts, Counts
+from gateway.media.counts import Counts
 from gateway.media.frame import Frame
 from gateway.media.joiner import Joiner, Packet
 from gateway.media.meter import Meter
@@ -43,17 +43,15 @@ def test_a_publisher_that_goes_is_an_interruption_without_a_next_try():
     assert (counts.interruptions, counts.failures) == (1, {"waiting": 1})
 
 
-def test_a_camera_that_is_configured_anew_goes_on_with_its_numbers():
-    kept = AllCounts()
-    first = Stream("door", counts=kept.of("door"))
-    first.begin(frozenset({Kind.VIDEO}))
-    first.push([picture(0, key=True), picture(1)])
-    first.demand.dropped["rtmp"] += 3
-    second = Stream("door", counts=kept.of("door"))
-    second.begin(frozenset({Kind.VIDEO}))
-    second.push([picture(2, key=True)])
-    assert (second.counts.frames, second.counts.received) == (3, 300)
-    assert second.demand.dropped["rtmp"] == 3
+def test_what_arrives_is_counted_over_sessions():
+    stream = Stream("door")
+    for begin in (0, 100):
+        stream.begin(frozenset({Kind.VIDEO}))
+        stream.push([picture(begin, key=True), picture(begin + 1)])
+        stream.end()
+    assert (stream.counts.frames, stream.counts.received) == (4, 400)
+    stream.demand.dropped["rtmp"] += 3
+    assert stream.counts.dropped["rtmp"] == 3
 
 
 def test_repairs_of_time_are_counted_where_they_are_made():

@@ -94,7 +94,7 @@ def test_numbers_are_those_of_the_streams_and_go_on_over_a_reload(with_cameras, 
             assert value(found, "process_resident_memory_bytes") > 10**7
             hold.release()
             reloaded = replace(with_cameras, cameras=(replace(DOOR, publish=PublishSection(Secret("other"))), YARD))
-            service.reload(reloaded)
+            await service.reload(reloaded)
             found = await asyncio.to_thread(scraped, port)
             assert value(found, "gateway_stream_frames_total", **labels) == 50
             assert value(found, "gateway_stream_sent_bytes_total", output="rtmp", **labels) >= 12345
@@ -165,9 +165,9 @@ def test_metrics_are_for_admins_and_for_addresses_that_are_listed(with_cameras, 
             assert await status("/metrics/", login="admin:right") == 404
             assert await status("/metrics/x") in (401, 404)
             assert await status("/metrics", login="admin:right", method="POST") == 405
-            service.reload(replace(closed, metrics=Metrics(("127.0.0.1",))))
+            await service.reload(replace(closed, metrics=Metrics(("127.0.0.1",))))
             assert await status("/metrics") == 200
-            service.reload(closed)
+            await service.reload(closed)
             assert await status("/metrics") == 401
 
     asyncio.run(main())
