@@ -25,6 +25,9 @@ from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.doors import Doors
 from gateway.errors import AdoptError
+from gateway.health.collector import Sights
+from gateway.health.room import JUDGE_S, Health
+from gateway.health.view import HealthView
 from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
@@ -36,6 +39,7 @@ from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import Served
 from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.journal.incident import Incident
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
 from gateway.media import snapshot
@@ -147,6 +151,14 @@ class Service:
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
         self._relief = Relief((self._hls, self._live, self._rtmp, self._rtsp), self._hls.be_frugal, give_back)
+        self._phase = "starting"
+        self._health = Health(
+            config,
+            access,
+            Sights(lambda: self._cameras.values(), self._pushes, self._rtmp, self._live, self._hls),
+            __version__,
+            self.readiness,
+        )
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         self._certificate = Served(config.data_dir, own_pair(config))
         self._rtmp_tls = ServerTls(self._certificate)
@@ -154,6 +166,7 @@ class Service:
         self._bridge = WsgiBridge(self._pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        self._health.add_routes(router)
         router.add_lane("/hls/", Express(self._hls, access.passes))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
@@ -188,9 +201,11 @@ class Service:
             raise
         for warning in self._config.warnings:
             log.warning("%s", warning)
+        self._health.start()
         self._say(self._config)
         for camera in self._config.cameras:
             self._roster.add(camera, self._config)
+        self._scheduler.add_job(self._health.judge, "interval", seconds=JUDGE_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         self._ticked_at = time.monotonic()
         self._scheduler.add_job(self._refresh_rtmps, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
@@ -200,6 +215,7 @@ class Service:
         self._scheduler.start()
         self._ticker.start()
         self._relief.start()
+        self._phase = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, or until a listener dies on its own."""
@@ -214,6 +230,7 @@ class Service:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
         self._ticker.stop()
         self._relief.stop()
+        self._phase = "stopping"
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await self._reloading.end()
@@ -231,6 +248,7 @@ class Service:
             self._rtsp.stop(),
             self._pushes.stop(),
             self._http.stop(),
+            self._health.stop(),
         )
         # one that fails to stop must not keep the others open
         for result in await asyncio.gather(*closing, return_exceptions=True):
@@ -364,10 +382,20 @@ class Service:
         return asyncio.run_coroutine_threadsafe(self.reload_files(trigger), self._loop).result(RELOAD_CALL_S)
 
     def readiness(self) -> Readiness:
-        """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
-        problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
+        """For `/readyz`. Cameras that are away are the cameras' trouble, not the gateway's."""
+        problems = ["a listener has stopped"] if self._http.failed.is_set() else []
+        if self._phase:
+            problems.append(f"the gateway is {self._phase}")
         shortage = self._relief.state
-        return Readiness(not problems, problems, shortage.level.name.lower(), shortage.reason)
+        return Readiness(not problems, tuple(problems), shortage.level.name.lower(), shortage.reason)
+
+    def health(self) -> HealthView:
+        """See `GatewayPort.health`."""
+        return self._on_loop(lambda: self._health.view(self._view, self._devices.get))
+
+    def incidents(self, camera: str | None, limit: int, before: int | None = None) -> list[Incident]:
+        """See `GatewayPort.incidents`."""
+        return self._health.incidents(camera, limit, before)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 
@@ -410,6 +438,7 @@ class Service:
     def _say(self, config: Config) -> None:
         """Pages and API speak of this configuration."""
         self.site = config.site
+        self._health.configure(config)
         secure = config.listen.https
         self._pages.config.update(
             {
@@ -443,6 +472,7 @@ class Service:
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)
+        self._health.tick()
         self._ticked_at = time.monotonic()
 
     # --- watchdog.Patient -----------------------------------------------------------------------------------------------------

@@ -52,6 +52,8 @@ class Right(enum.Enum):
     VIEW = "view"
     OPERATE = "operate"
     """Steer cameras."""
+    METRICS = "metrics"
+    """Read `/metrics`: for programs that watch the gateway, not for people who watch cameras."""
     ADMIN = "admin"
 
 

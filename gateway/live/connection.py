@@ -81,13 +81,28 @@ class Connection:
         return frozenset(stream_id for stream_id, _ in self._feeds)
 
     @property
+    def waits_s(self) -> float:
+        """How long the oldest picture has waited for its line."""
+        return self._backlog.waits_s(self._monotonic())
+
+    @property
     def dropped(self) -> int:
         """Pictures that its line was too slow for."""
         return self._backlog.dropped
 
     async def run(self) -> None:
         """Serve the page until it goes, or must go. Raises TimeoutError (an OSError) when its line takes nothing any more."""
+        try:
+            await self._serve()
+        finally:
+            # granian closes the socket when nobody holds it any more. We and our backlog hold each other until the next
+            # collection, which on a quiet box is minutes away.
+            del self._transport
+
+    async def _serve(self) -> None:
         self._backlog.text(messages.hello_text(self._wall(), HEARTBEAT_S))
+        done: set[asyncio.Future[Bye | None]] = set()
+        task: asyncio.Future[Bye | None] | None = None
         tasks = [asyncio.ensure_future(part) for part in (self._receive(), self._send(), self._beat(), self._leave())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -97,10 +112,15 @@ class Connection:
                 task.cancel()
             # before anything is waited for: a stream that appears meanwhile must not be shown to a page that is gone
             self._awaited.clear()
+            self._count_sent()
             for feed in self._feeds.values():
                 feed.leave(self)
             self._feeds.clear()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # What a task raised holds this frame, and the frame holds the task.
+            tasks.clear()
+            done = set()
+            task = None
         if reason is not None:
             # granian sends close frames without a code, so the reason goes before it
             async with asyncio.timeout(GOODBYE_S):
@@ -157,6 +177,10 @@ class Connection:
             if feed.channel == channel:
                 feed.stream.demand.dropped[KIND] += pictures
 
+    def _count_sent(self, *gone: Feed) -> None:
+        for feed in (*self._feeds.values(), *gone):
+            feed.stream.counts.sent[KIND] += self._backlog.handed.pop(feed.channel, 0)
+
     # --- the four tasks ---------------------------------------------------------------------------------------------------
 
     async def _leave(self) -> Bye | None:
@@ -197,6 +221,7 @@ class Connection:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             now = self._monotonic()
+            self._count_sent()
             if now - self._heard_at > SILENT_PAGE_S:
                 return None
             if now - checked_at >= RECHECK_S:
@@ -246,6 +271,7 @@ class Connection:
         feed = self._feeds.pop((message.stream, message.format), None)
         if feed is None:
             return
+        self._count_sent(feed)
         feed.leave(self)
         self._focused.pop(feed.channel, None)
         self._backlog.close(feed.channel)

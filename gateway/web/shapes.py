@@ -16,7 +16,6 @@ from gateway.config.fields import ID
 from gateway.media.state import State
 from gateway.onvif.events import Kind
 from gateway.onvif.ptz import MAX_NAME_CHARS
-from gateway.pressure import Level
 from gateway.reload.attempt import Outcome, Trigger
 from gateway.web.ports import Presence
 from gateway.web.ptz_command import MAX_TOKEN_CHARS
@@ -393,17 +392,6 @@ class Configuration(TypedDict):
 
 
 @shape
-class Ready(TypedDict):
-    """Whether the gateway serves as configured."""
-
-    ready: bool
-    problems: list[str]
-    pressure: Annotated[str, Field(json_schema_extra={"enum": [level.name.lower() for level in Level]})]
-    """`tight`: no new viewers are let in; `critical`: viewers are sent away. Cameras stay."""
-    pressure_reason: str
-
-
-@shape
 class SnapshotQuery(TypedDict, total=False):
     """Of a snapshot."""
 
@@ -417,3 +405,14 @@ class QrQuery(TypedDict):
 
     text: Annotated[str, Field(min_length=1, max_length=600)]
     """At most 600 bytes in UTF-8."""
+
+
+@shape
+class IncidentsQuery(TypedDict, total=False):
+    """Of the journal."""
+
+    camera: str
+    """Of this one only; empty for the gateway's own."""
+    limit: Annotated[int, Field(ge=1, le=500)]
+    before: Annotated[int, Field(ge=0, le=10**17)]
+    """Older than the incident of this number."""

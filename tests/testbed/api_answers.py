@@ -24,7 +24,7 @@ class Watcher:
         rule = request.url_rule
         if (
             rule is None
-            or not (rule.rule.startswith("/api/v1/") or rule.rule == "/readyz")
+            or not rule.rule.startswith("/api/v1/")
             or request.method in ("HEAD", "OPTIONS")
         ):
             return

@@ -25,7 +25,7 @@ def document(app: Flask) -> dict[str, Any]:
 
 def test_every_route_of_the_api_is_declared(app: Flask):
     paths = document(app)["paths"]
-    assert {"/api/v1/cameras", "/api/v1/cameras/{camera_id}", "/api/v1/cameras/{camera_id}/ptz", "/readyz"} <= set(paths)
+    assert {"/api/v1/cameras", "/api/v1/cameras/{camera_id}", "/api/v1/cameras/{camera_id}/ptz"} <= set(paths)
     assert set(paths["/api/v1/cameras/{camera_id}/ptz"]) == {"get", "post"}
 
 
@@ -36,7 +36,7 @@ def test_a_route_without_a_declaration_is_found(app: Flask):
 
 
 def test_a_part_of_a_path_that_is_not_described_is_found(app: Flask):
-    app.add_url_rule("/api/v1/tokens/<token_id>", "token", operation(shapes.Ready)(lambda token_id: token_id))
+    app.add_url_rule("/api/v1/tokens/<token_id>", "token", operation(shapes.ViewingToken)(lambda token_id: token_id))
     with pytest.raises(openapi.Undeclared, match="does not say what token_id is"):
         document(app)
 
@@ -101,13 +101,13 @@ def test_the_document_is_served_and_its_page_needs_nothing_from_elsewhere(gatewa
 
 def test_the_watcher_of_answers_notices_what_no_document_says(app: Flask, api_answers):
     @app.get("/api/v1/liar")
-    @operation(shapes.Ready, right=None)
+    @operation(shapes.ViewingToken, right=None)
     def liar() -> Response:
         """Lie."""
-        return app.json.response({"ready": "yes", "problems": []})
+        return app.json.response({"token": 7})
 
     @app.get("/api/v1/teapot")
-    @operation(shapes.Ready, right=None)
+    @operation(shapes.ViewingToken, right=None)
     def teapot() -> tuple[str, int]:
         """Boil."""
         return "", 418
@@ -115,7 +115,7 @@ def test_the_watcher_of_answers_notices_what_no_document_says(app: Flask, api_an
     app.test_client().get("/api/v1/liar")
     app.test_client().get("/api/v1/teapot")
     assert api_answers.problems == [
-        "GET /api/v1/liar -> 200: $.ready: 'yes' is not of type 'boolean'",
+        "GET /api/v1/liar -> 200: $.token: 7 is not of type 'string'",
         "GET /api/v1/teapot -> 418: status not declared",
     ]
     api_answers.problems.clear()
