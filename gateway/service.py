@@ -34,6 +34,7 @@ from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import ChildMade
 from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.live.connection import Sees
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
 from gateway.media import snapshot
@@ -91,6 +92,7 @@ class Service:
         self._config_path = config_path
         self._adopting = threading.Lock()
         self._access = access
+        access.configure(config)
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._listen = config.listen
@@ -108,7 +110,7 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
-        self._live = LiveService(self._streams.get, self._may_view)
+        self._live = LiveService(self._streams.get, self._sees)
         self._rtmp = RtmpServer(
             self._streams.get,
             StreamRights(access, self._publish_point).check,
@@ -143,7 +145,7 @@ class Service:
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(
-            Application(router, self._bridge),
+            Application(router, self._bridge, access.as_sent),
             https=_address(listen.https),
             http=_address(listen.http),
             tls=certificates if listen.https is not None else None,
@@ -153,6 +155,7 @@ class Service:
 
     async def start(self) -> None:
         """Open the ports, then the cameras. Raises ListenError or OSError, having released everything."""
+        self._access.audit.start()
         try:
             if self._listen.rtmp is not None:
                 await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
@@ -243,6 +246,7 @@ class Service:
         """Go over to another configuration: cameras that did not change keep running."""
         change = diff(self._config, config)
         self._config = config
+        self._access.configure(config)
         self._where.configure(config.cameras)
         for camera_id in (*change.removed, *change.changed):
             self._remove(camera_id)
@@ -417,8 +421,20 @@ class Service:
             self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
             self._rtsp.dismiss(stream)
 
-    async def _may_view(self, request: Request) -> bool:
-        return (await self._access.check_request(request, Right.VIEW)).allowed
+    async def _sees(self, request: Request) -> Sees | None:
+        """Which streams a page of the wall may be shown; whatever it begins to show is recorded."""
+        decision = await self._access.check_request(request, Right.VIEW)
+        grant = decision.grant
+        if not decision.allowed or grant is None:
+            return None
+
+        def sees(stream_id: str) -> bool:
+            seen = grant.plays(stream_id)
+            if seen and stream_id in self._streams:
+                self._access.audit.going_on("watch", grant.user, request.client, camera=stream_id, way="wall")
+            return seen
+
+        return sees
 
     def _publish_point(self, camera_id: str) -> PublishSource | None:
         source = self._cameras.get(camera_id)

@@ -54,7 +54,7 @@ def relabelled(camera: Camera, new: Camera) -> Camera:
     return replace(camera, name=new.name, group=new.group, h265=new.h265, push=new.push)
 
 
-_SECTIONS = ("listen", "discovery", "hls", "rtmp", "auth", "onvif")
+_SECTIONS = ("listen", "discovery", "hls", "rtmp", "onvif")
 _READ_AT_EVERY_PLAY = {"rtmp.h265"}
 
 

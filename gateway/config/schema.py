@@ -34,6 +34,7 @@ from gateway.config.fields import (
     reader,
 )
 from gateway.config.model import (
+    Auth,
     Hls,
     Listen,
     Onvif,
@@ -42,6 +43,7 @@ from gateway.config.model import (
     WallLayout,
 )
 from gateway.config.secrets import Secret
+from gateway.config.user_schema import ProxySection, Users
 
 
 class ListenSection(Section):
@@ -107,6 +109,9 @@ class HlsSection(Section):
 
 class AuthSection(Section):
     anonymous_viewing: Flag = False
+    session_idle: Annotated[float, PlainValidator(duration(300, 400 * 86400))] = Auth().session_idle_s
+    session_lifetime: Annotated[float, PlainValidator(duration(300, 3650 * 86400))] = Auth().session_lifetime_s
+    proxy: ProxySection | None = None
 
 
 class RtmpSection(Section):
@@ -176,6 +181,7 @@ class ConfigFile(Section):
     onvif: Annotated[OnvifSection, BeforeValidator(null_is_absent)] = OnvifSection()
     cameras: Cameras = {}  # noqa: RUF012  # pydantic copies defaults
     views: Views = {}  # noqa: RUF012  # pydantic copies defaults
+    users: Users = {}  # noqa: RUF012  # pydantic copies defaults
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         if self.onvif.enabled and self.listen.rtsp is None:

@@ -35,6 +35,7 @@ class SecretFiles:
 
     def __init__(self, data_dir: Path) -> None:
         """Read or make the files. Raises OSError."""
+        self.data_dir = data_dir
         directory = private_directory(data_dir / "secrets")
         self._hash_file = directory / "admin.hash"
         self._key_file = directory / "session.key"

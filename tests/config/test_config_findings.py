@@ -24,7 +24,7 @@ WRONG = {
     ),
     "key of nothing": (
         "auth:\n  guests: true\n",
-        "2: auth.guests: unknown key, known here are anonymous_viewing",
+        "2: auth.guests: unknown key, known here are anonymous_viewing, session_idle, session_lifetime, proxy",
     ),
     "key in a list item": (
         "discovery:\n  credentials:\n    - username: a\n      pasword: b\n",

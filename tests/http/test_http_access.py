@@ -125,7 +125,7 @@ def test_a_session_lives_thirty_days_after_its_last_use(access: Access, make, cl
     assert decide(access, request, Right.ADMIN).proof is Proof.COOKIE
     assert access.session_to_renew(request) is None
     clock.now += 25 * 3600
-    assert access.session_to_renew(request) == ADMIN
+    assert access.session_to_renew(request) is not None
     clock.now += 28 * 86400
     assert decide(access, request).allowed
     clock.now += 2 * 86400

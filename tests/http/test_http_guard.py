@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 
 import pytest
 
@@ -98,8 +99,14 @@ def test_a_player_with_a_token_finds_its_way_through_the_playlists_without_sendi
 def test_user_and_pass_on_the_first_playlist_are_enough(access: Access, make):
     answer = ask(access, Inner(MULTIVARIANT), make(query="user=admin&pass=correct%20horse"))
     assert isinstance(answer.body, bytes)
-    assert f"/hls/~{access.viewing_token}/yard/live.m3u8" in answer.body.decode()
     assert "horse" not in answer.body.decode()
+    named = re.search(r"/hls/~(link\.0\.admin\.yard\.[\w-]+)/yard/live.m3u8", answer.body.decode())
+    assert named is not None
+    assert ask(access, Inner(MEDIA), make(f"/hls/~{named[1]}/yard/live.m3u8")).status == 200
+    assert ask(access, Inner(MEDIA), make(f"/hls/~{named[1]}/gate/live.m3u8")).status == 404
+    assert access.viewing_token not in answer.body.decode()
+    access.set_password("another")
+    assert ask(access, Inner(MEDIA), make(f"/hls/~{named[1]}/yard/live.m3u8")).status == 403
 
 
 def test_handlers_see_neither_passwords_nor_tokens(access: Access, make):

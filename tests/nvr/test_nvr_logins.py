@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.access.audit import AuditLog
 from gateway.config.model import Onvif, Secret
+from gateway.http.access import Decision
 from gateway.http.authenticator import Verdict
 from gateway.nvr.logins import Logins, token_in
 
@@ -26,7 +29,11 @@ def basic(user: str, password: str) -> str:
 @pytest.fixture
 def logins() -> Callable[..., Logins]:
     def make(onvif: Onvif = ONVIF, *, anonymous: bool = False, now: Callable[[], float] = lambda: 0.0) -> Logins:
-        access: Any = SimpleNamespace(anonymous_viewing=anonymous, is_viewing_token=lambda token: token == "to-ken_1")
+        access: Any = SimpleNamespace(
+            anonymous_viewing=anonymous,
+            judge_token=lambda token, *, stream: Decision(token == "to-ken_1" and stream != "gate", "viewer"),
+            audit=AuditLog(Path()),
+        )
         return Logins(onvif, access, now)
 
     return make
@@ -38,13 +45,11 @@ def logins() -> Callable[..., Logins]:
 )
 def test_the_viewing_token_opens_however_a_client_glues_the_track(logins: Callable[..., Logins], uri: str) -> None:
     gate = logins().for_streams("192.0.2.1")
-    assert gate is not None
     assert gate.check("SETUP", uri, None) is Verdict.GRANTED
 
 
 def test_the_user_opens_and_nobody_else(logins: Callable[..., Logins]) -> None:
     gate = logins().for_streams("192.0.2.1")
-    assert gate is not None
     assert gate.check("DESCRIBE", URI, None) is Verdict.MISSING
     assert gate.check("DESCRIBE", f"{URI}?token=guess", None) is Verdict.MISSING
     assert gate.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
@@ -54,13 +59,18 @@ def test_the_user_opens_and_nobody_else(logins: Callable[..., Logins]) -> None:
 
 def test_without_a_user_only_the_token_opens(logins: Callable[..., Logins]) -> None:
     gate = logins(Onvif()).for_streams("192.0.2.1")
-    assert gate is not None
     for login in (basic("", ""), basic("nvr", ""), basic("None", "None")):
         assert gate.check("DESCRIBE", URI, login) is Verdict.REFUSED
 
 
 def test_everybody_may_view_where_that_is_configured(logins: Callable[..., Logins]) -> None:
-    assert logins(anonymous=True).for_streams("192.0.2.1") is None
+    assert logins(anonymous=True).for_streams("192.0.2.1").check("DESCRIBE", URI, None) is Verdict.GRANTED
+
+
+def test_a_token_opens_only_the_stream_that_its_address_names(logins: Callable[..., Logins]) -> None:
+    gate = logins().for_streams("192.0.2.1")
+    for uri in ("rtsp://box/live/gate?token=to-ken_1", "rtsp://box/live/gate?token=to-ken_1/trackID=1"):
+        assert gate.check("SETUP", uri, None) is Verdict.MISSING
 
 
 def test_a_guessing_client_waits_on_new_connections_too_and_others_do_not(logins: Callable[..., Logins]) -> None:
@@ -68,11 +78,8 @@ def test_a_guessing_client_waits_on_new_connections_too_and_others_do_not(logins
     all_of_them = logins(now=lambda: clock[0])
     for _ in range(6):
         gate = all_of_them.for_streams("192.0.2.66")
-        assert gate is not None
         assert gate.check("DESCRIBE", URI, basic("nvr", "guess")) is Verdict.REFUSED
     again, other = all_of_them.for_streams("192.0.2.66"), all_of_them.for_streams("192.0.2.1")
-    assert again is not None
-    assert other is not None
     assert again.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.REFUSED
     assert all_of_them.for_pictures("192.0.2.66").check("GET", "/x", basic("nvr", "pw")) is Verdict.REFUSED
     assert other.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
