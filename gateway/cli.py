@@ -1,4 +1,5 @@
-"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|demo|simulate`. Nothing else imports this module.
+"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|token|demo|simulate`. Nothing else imports
+this module.
 
 Exit codes: 0 done, 1 failed, 2 wrong input.
 """
@@ -55,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    from gateway.access import commands as commands_of_access
     from gateway.simulator import simulate
 
     parser = argparse.ArgumentParser(prog="gateway", description="Camera Gateway: IP cameras in, RTMP, HLS and a wall out.")
@@ -107,8 +109,15 @@ def _parser() -> argparse.ArgumentParser:
     shot.add_argument("camera", help="id of a camera in config.yaml")
     shot.add_argument("-o", "--output", type=Path, help="default: CAMERA.jpg")
     takes_config(shot)
-    password = command("passwd", _passwd, "set the admin's password (asked for, or read from standard input)")
+    password = command(
+        "passwd", _passwd, "set the admin's password, or hash another user's (asked for, or from standard input)"
+    )
+    commands_of_access.add_passwd_arguments(password)
     takes_config(password)
+    token = command("token", _token, "create, list or revoke API tokens for programs")
+    commands_of_access.add_token_arguments(token)
+    takes_config(token)
+    takes_json(token)
     demo = command("demo", _demo, "try everything with simulated cameras")
     demo.add_argument("--cameras", type=int, default=4, choices=range(1, 17), metavar="N", help="default: %(default)s")
     demo.add_argument("--base-port", type=int, default=18500, help="first port of the simulated cameras")
@@ -263,23 +272,15 @@ def _snapshot(arguments: argparse.Namespace) -> int:
 
 
 def _passwd(arguments: argparse.Namespace) -> int:
-    from gateway.http.access import Access
+    from gateway.access import commands
 
-    if sys.stdin.isatty():
-        password = getpass.getpass("new password of admin: ")
-        if password != getpass.getpass("once more: "):
-            print("gateway: the two did not match; nothing was changed", file=sys.stderr)
-            return WRONG_INPUT
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    try:
-        access, _ = Access.open(_load(arguments.config).data_dir, password)
-        access.set_password(password)
-    except ValueError as error:
-        print(f"gateway: {error}; nothing was changed", file=sys.stderr)
-        return WRONG_INPUT
-    print("the password of admin was changed; everybody has to log in again")
-    return OK
+    return commands.passwd(arguments, lambda: _load(arguments.config))
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    from gateway.access import commands
+
+    return commands.token(arguments, _load(arguments.config))
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -140,8 +140,11 @@ class Service:
             https_port=listen.https.port if listen.https is not None else None,
             authority=certificates.authority if certificates is not None else None,
         )
+        self.pages = pages
+        """The Flask application."""
         self._bridge = WsgiBridge(pages)
-        router = Router()
+        self.router = router = Router()
+        """What is answered without it."""
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(
@@ -156,6 +159,7 @@ class Service:
     async def start(self) -> None:
         """Open the ports, then the cameras. Raises ListenError or OSError, having released everything."""
         self._access.audit.start()
+        self._access.audit.record("start", "", "", version=self.version)
         try:
             if self._listen.rtmp is not None:
                 await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
@@ -245,6 +249,8 @@ class Service:
     def reload(self, config: Config) -> None:
         """Go over to another configuration: cameras that did not change keep running."""
         change = diff(self._config, config)
+        if self._config.users != config.users or self._config.auth != config.auth:
+            self._access.audit.record("users", "", "", names=[user.name for user in config.users])
         self._config = config
         self._access.configure(config)
         self._where.configure(config.cameras)
@@ -268,6 +274,7 @@ class Service:
             + (f", {len(change.pushes)} pushed elsewhere" if change.pushes else ""),
             f"; needs a restart: {', '.join(change.restart_needed)}" if change.restart_needed else "",
         )
+        self._access.audit.record("reload", "", "")
         for warning in config.warnings:
             log.warning("%s", warning)
 

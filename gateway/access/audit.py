@@ -28,6 +28,12 @@ from gateway.redact import redact
 log = logging.getLogger(__name__)
 
 FILE_NAME = "audit.jsonl"
+EVENTS = (
+    "start", "reload", "users", "login", "login-failed", "login-delayed", "logout", "logout-everywhere", "password",
+    "watch", "publish", "snapshot", "ptz", "adopt", "forget", "clock", "reboot",
+    "link", "token", "viewing-token", "lost",
+)  # fmt: skip
+"""Everything that `event` may be."""
 MAX_FILE_BYTES = 2_000_000
 KEPT_FILES = 5
 MAX_QUEUED = 2000

@@ -47,13 +47,13 @@ class Grant:
 
     def shows(self, camera_id: str) -> bool:
         """Whether there is such a camera as far as this caller is concerned."""
+        if self.stream and camera_id != camera_of(self.stream):
+            return False
         return self.cameras is None or camera_id in self.cameras
 
     def plays(self, stream_id: str) -> bool:
         """Whether this stream (`ID` or `ID.sub`) may be played."""
-        if self.stream:
-            return stream_id == self.stream and self.shows(camera_of(stream_id))
-        return self.cameras is None or camera_of(stream_id) in self.cameras
+        return self.stream in ("", stream_id) and self.shows(camera_of(stream_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.access import tokens
 from gateway.access.tokens import ApiToken
-from gateway.http.private_files import PRIVATE_MODE, private_directory, write_atomically
+from gateway.http.private_files import PRIVATE_MODE, belong_to, private_directory, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ class StateFile:
     def _locked(self) -> Iterator[None]:
         descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_MODE)
         try:
+            belong_to(descriptor, self._lock_path.parent)
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for one small write
             yield
         finally:

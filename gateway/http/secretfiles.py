@@ -30,6 +30,13 @@ def readable_password() -> str:
     return "-".join(groups)
 
 
+def hashed(password: str) -> str:
+    """What is kept of a password: scrypt with 32 MB, some 50 ms. Raises ValueError if it is empty."""
+    if not password:
+        raise ValueError("the password is empty")
+    return generate_password_hash(password, method="scrypt")
+
+
 class SecretFiles:
     """Both secrets, as they are on disk."""
 
@@ -64,10 +71,7 @@ class SecretFiles:
 
     def set_password(self, password: str) -> None:
         """Hash and store a new password (some 50 ms). Raises ValueError if it is empty, OSError."""
-        if not password:
-            raise ValueError("the password is empty")
-        hashed = generate_password_hash(password, method="scrypt")
-        write_atomically(self._hash_file, hashed.encode() + b"\n")
+        write_atomically(self._hash_file, hashed(password).encode() + b"\n")
         self.refresh()
 
     def _load_key(self) -> bytes:

@@ -45,6 +45,7 @@ def me() -> Response:
             "user": decision.user,
             "rights": [right.value for right in Right if right in grant.rights],
             "cameras": None if grant.cameras is None else sorted(grant.cameras),
+            "links": access().keyring.hash_of(decision.user or "") is not None,
         }
     )
 

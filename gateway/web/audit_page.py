@@ -6,6 +6,7 @@ import time
 
 from flask import Blueprint, Response, make_response, render_template
 
+from gateway.access.audit import EVENTS
 from gateway.access.grants import Right
 from gateway.web.caller import access
 from gateway.web.rights import needs
@@ -23,6 +24,7 @@ def show() -> Response:
     entries = [
         {
             **entry,
+            "known": entry["event"] in EVENTS,
             "time": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(entry["at"]))),
             "told": ", ".join(f"{key} {value}" for key, value in (entry.get("detail") or {}).items()),
         }

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import jinja2
 import pytest
@@ -31,14 +31,25 @@ CONTENT_SECURITY_POLICY = (
     "media-src 'self' blob:; worker-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 TYPES = {
-    ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
-    ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".m4s": "video/mp4", ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".mp4": "video/mp4",
+    ".m4s": "video/mp4",
+    ".jpg": "image/jpeg",
 }
 FIRST_PLAYLIST_S = 15.0
-VIEWING_TOKEN = "the-viewing-token"
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 
 
@@ -57,15 +68,48 @@ class LiveSource:
         self.directory.mkdir(parents=True, exist_ok=True)
         playlist = self.directory / "live.m3u8"
         before = playlist.stat().st_mtime_ns if playlist.exists() else 0
-        self._process = subprocess.Popen([
-            "ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "lavfi", "-i", self.pattern,
-            "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline",
-            "-pix_fmt", "yuv420p", "-threads", "1", "-g", "5",
-            "-f", "hls", "-hls_time", "0.5", "-hls_list_size", "10", "-hls_segment_type", "fmp4",
-            "-hls_flags", "delete_segments+program_date_time+append_list+discont_start+omit_endlist+temp_file",
-            "-hls_fmp4_init_filename", f"init{self._run}.mp4",
-            "-hls_segment_filename", str(self.directory / f"run{self._run}-%d.m4s"), str(playlist),
-        ])
+        self._process = subprocess.Popen(
+            [
+                "ffmpeg",
+                "-nostdin",
+                "-loglevel",
+                "error",
+                "-re",
+                "-f",
+                "lavfi",
+                "-i",
+                self.pattern,
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-tune",
+                "zerolatency",
+                "-profile:v",
+                "baseline",
+                "-pix_fmt",
+                "yuv420p",
+                "-threads",
+                "1",
+                "-g",
+                "5",
+                "-f",
+                "hls",
+                "-hls_time",
+                "0.5",
+                "-hls_list_size",
+                "10",
+                "-hls_segment_type",
+                "fmp4",
+                "-hls_flags",
+                "delete_segments+program_date_time+append_list+discont_start+omit_endlist+temp_file",
+                "-hls_fmp4_init_filename",
+                f"init{self._run}.mp4",
+                "-hls_segment_filename",
+                str(self.directory / f"run{self._run}-%d.m4s"),
+                str(playlist),
+            ]
+        )
         deadline = time.monotonic() + FIRST_PLAYLIST_S
         while not playlist.exists() or playlist.stat().st_mtime_ns == before:
             if time.monotonic() > deadline or self._process.poll() is not None:
@@ -91,17 +135,38 @@ class LiveSource:
 def camera(camera_id: str, name: str, **changes: Any) -> dict[str, Any]:
     """A live camera with one H.264 stream as the API describes it."""
     return {
-        "id": camera_id, "name": name, "state": "live", "since": time.time() - 600, "reason": "", "code": "",
-        "next_retry": None, "picture_at": time.time(), "streams": [stream(camera_id)], "urls": {}, **changes,
+        "id": camera_id,
+        "name": name,
+        "state": "live",
+        "since": time.time() - 600,
+        "reason": "",
+        "code": "",
+        "next_retry": None,
+        "picture_at": time.time(),
+        "streams": [stream(camera_id)],
+        "urls": {},
+        **changes,
     }
 
 
 def stream(stream_id: str, **changes: Any) -> dict[str, Any]:
     """One stream as the API describes it."""
     return {
-        "id": stream_id, "codec": "h264", "codecs": CODECS, "width": 320, "height": 180, "fps": 10.0, "audio": None,
-        "audio_note": "", "bitrate": 200000.0, "keyframe_interval": 0.5, "viewers": {"rtmp": 0, "hls": 0, "ws": 0},
-        "state": "live", "reason": "", "on_demand": False, **changes,
+        "id": stream_id,
+        "codec": "h264",
+        "codecs": CODECS,
+        "width": 320,
+        "height": 180,
+        "fps": 10.0,
+        "audio": None,
+        "audio_note": "",
+        "bitrate": 200000.0,
+        "keyframe_interval": 0.5,
+        "viewers": {"rtmp": 0, "hls": 0, "ws": 0},
+        "state": "live",
+        "reason": "",
+        "on_demand": False,
+        **changes,
     }
 
 
@@ -116,6 +181,7 @@ class FakeGateway:
         self.site = "Warehouse 3"
         self.login_error = ""
         self.signed_in = True
+        self.rights = ["view"]
         self.accepts_token = False
         """Whether `/?token=` makes a session."""
         self.snapshot = b""
@@ -145,7 +211,7 @@ class FakeGateway:
     def answer(self, handler: BaseHTTPRequestHandler, path: str) -> None:
         context = {"site": self.site, "version": self.version, "csrf": "token", "next": "/", "error": self.login_error}
         context["https_url"] = "https://127.0.0.1:8443/login"
-        if path == "/" and f"token={VIEWING_TOKEN}" in handler.path and "kiosk" not in handler.path:
+        if path == "/" and "token=the-viewing-token" in handler.path and "kiosk" not in handler.path:
             self.signed_in = self.signed_in or self.accepts_token
             handler.send_response(303)
             handler.send_header("Location", "/" if self.signed_in else "/login?next=/")
@@ -157,7 +223,11 @@ class FakeGateway:
             self._send(handler, 200, "text/html; charset=utf-8", page.encode())
         elif path == "/api/v1/cameras" and self.signed_in:
             report = {
-                "site": self.site, "version": self.version, "now": time.time(), "views": self.views, "cameras": self.cameras,
+                "site": self.site,
+                "version": self.version,
+                "now": time.time(),
+                "views": self.views,
+                "cameras": self.cameras,
             }
             self._send(handler, 200, "application/json", json.dumps(report).encode())
         elif path == "/api/v1/cameras":
@@ -170,8 +240,13 @@ class FakeGateway:
                 context, camera=found, stream_id=stream_id, query=f"?{query}" if query else ""
             )
             self._send(handler, 200, "text/html; charset=utf-8", page.encode())
-        elif path == "/api/v1/viewing-token":
-            self._send(handler, 200, "application/json", json.dumps({"token": VIEWING_TOKEN}).encode())
+        elif path == "/api/v1/me":
+            me = {"user": "anna", "rights": self.rights, "cameras": None, "links": True}
+            self._send(handler, 200, "application/json", json.dumps(me).encode())
+        elif path.endswith("/link"):
+            asked = dict(parse_qsl(urlsplit(handler.path).query))
+            token = f"link.{asked['lifetime']}.{asked['stream']}"
+            self._send(handler, 200, "application/json", json.dumps({"token": token, "expires": 1_900_000_000}).encode())
         elif path == "/api/v1/qr.svg":
             self._send(handler, 200, TYPES[".svg"], b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>')
         elif path.endswith("/snapshot.jpg") and self.snapshot:
@@ -224,10 +299,26 @@ class FakeGateway:
 def jpeg(directory: Path) -> bytes:
     """One test picture."""
     path = directory / "snapshot.jpg"
-    subprocess.run([
-        "ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=640x360",
-        "-frames:v", "1", "-pix_fmt", "yuvj420p", str(path),
-    ], check=True, timeout=20)
+    subprocess.run(
+        [
+            "ffmpeg",
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=640x360",
+            "-frames:v",
+            "1",
+            "-pix_fmt",
+            "yuvj420p",
+            str(path),
+        ],
+        check=True,
+        timeout=20,
+    )
     return io.BytesIO(path.read_bytes()).getvalue()
 
 
