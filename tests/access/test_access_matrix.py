@@ -21,6 +21,7 @@ from gateway.http.access import Access
 from gateway.http.authenticator import Verdict
 from gateway.http.messages import Request
 from gateway.onvif.face.http_face import HttpRequest
+from gateway.onvif.face.soap import SOAP, TDS
 from gateway.rtmp.connection import Action, Credentials
 from gateway.service import Service
 from gateway.web.rights import rule_of
@@ -28,6 +29,7 @@ from gateway.web.rights import rule_of
 from .conftest import Caller, basic, callers, serving
 
 PUBLIC = None
+SCOPES = f'<e:Envelope xmlns:e="{SOAP}"><e:Body><GetScopes xmlns="{TDS}"/></e:Body></e:Envelope>'.encode()
 ROUTES: dict[str, Right | None] = {
     "GET /static/<path:filename>": PUBLIC,
     "GET /healthz": PUBLIC,

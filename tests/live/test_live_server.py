@@ -52,6 +52,12 @@ class Bench:
         await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
 def run(clock: Clock, body: Callable[[Bench], Awaitable[None]]) -> None:
     async def main() -> None:
         bench = Bench(clock)
@@ -232,11 +238,6 @@ def test_the_heartbeat_notices_pages_that_are_gone_and_sessions_that_ended(clock
     async def body(bench: Bench) -> None:
         there, gone, signed_out = await bench.page(), await bench.page(), await bench.page()
 
-        async def until(condition: Callable[[], bool]) -> None:
-            async with asyncio.timeout(5):
-                while not condition():
-                    await asyncio.sleep(0.005)
-
         await until(lambda: bool(there.of_type("ping")))
         there.says(type="pong", t=123)
         await until(lambda: bool(there.of_type("time")))
@@ -312,5 +313,45 @@ def test_a_line_that_breaks_is_no_defect(clock, error):
         await settle()
         assert bench.tasks[0].done()
         assert bench.tasks[0].exception() is None
+
+    run(clock, body)
+
+
+def test_a_camera_that_is_taken_from_a_viewer_goes_out_on_his_open_page_and_comes_back_by_itself(clock, monkeypatch):
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 0.01)
+
+    async def body(bench: Bench) -> None:
+        page, other = await bench.watching("yard"), await bench.watching("gate")
+        bench.sees = lambda stream_id: stream_id.partition(".")[0] != "yard"
+        await until(lambda: not bench.streams["yard"].demand.active)
+        assert page.of_type("refused")[-1]["code"] == "unknown-stream"
+        assert bench.streams["gate"].demand.active
+        shown = len(page.pictures)
+        bench.streams["yard"].push([picture(3)])
+        await settle()
+        assert len(page.pictures) == shown
+        bench.sees = lambda _stream_id: True
+        await until(lambda: bench.streams["yard"].demand.active)
+        assert other.of_type("refused") == []
+
+    run(clock, body)
+
+
+def test_a_stream_that_a_page_may_not_see_is_as_unknown_as_one_that_is_not_there(clock):
+    async def body(bench: Bench) -> None:
+        bench.sees = lambda stream_id: stream_id == "gate"
+        page = await bench.page()
+        for stream in ("yard", "yard.sub", "nowhere"):
+            page.says(type="subscribe", stream=stream, format="frames")
+        await settle()
+        told = page.of_type("refused")
+        assert [text.pop("stream") for text in told] == ["yard", "yard.sub", "nowhere"]
+        assert told[0] == told[1] == told[2]
+        assert page.of_type("state") == []
+        assert not bench.streams["yard"].demand.active
+        bench.streams["yard"].set_status(Status(State.OFFLINE, 5.0, "no answer", "unreachable", 9.0))
+        bench.service.attach(begun(Stream("yard")))
+        await settle()
+        assert page.of_type("state") == []
 
     run(clock, body)
