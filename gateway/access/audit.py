@@ -89,7 +89,7 @@ class AuditLog:
         self._max_file_bytes = max_file_bytes
         self._rest_s = rest_s
         self._queue: queue.Queue[Entry] = queue.Queue(MAX_QUEUED)
-        self._going_on: OrderedDict[tuple[str, str, str, str], float] = OrderedDict()
+        self._going_on: OrderedDict[tuple[str, str, str, str, str], float] = OrderedDict()
         self._lock = threading.Lock()
         self._lost = 0
         self._complained = False
@@ -123,7 +123,7 @@ class AuditLog:
         """Note that something has begun, unless the same goes on already. Costs a microsecond while it does."""
         if self._thread is None:
             return
-        key = (event, user or "", address, camera)
+        key = (event, user or "", address, camera, str(detail.get("way", "")))
         now = self._monotonic()
         with self._lock:
             before = self._going_on.get(key)

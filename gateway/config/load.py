@@ -46,6 +46,8 @@ S = TypeVar("S", bound=Section)
 
 DROP_IN_FOLDER = "conf.d"
 DEFAULT_DATA_FOLDER = "data"
+NO_CAMERA = "there is no such camera"
+NO_GROUP = "no camera is in this group"
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -194,7 +196,7 @@ def _refuse_repeated_ids(files: list[_File]) -> None:
 def _refuse_views_of_unknown_cameras(main: _File, views: Mapping[str, ViewEntry], files: list[_File]) -> None:
     known = set(_written_cameras(files))
     for key, view in views.items():
-        _refuse_unknown(main, ("views", key, "cameras"), view.cameras, known, "camera")
+        _refuse_unknown(main, ("views", key, "cameras"), view.cameras, known, NO_CAMERA)
 
 
 def _refuse_users_of_unknown_cameras(main: _File, users: Mapping[str, UserEntry], files: list[_File]) -> None:
@@ -204,8 +206,8 @@ def _refuse_users_of_unknown_cameras(main: _File, users: Mapping[str, UserEntry]
         and isinstance(group := camera.get("group"), Scalar)
     }  # fmt: skip
     for key, user in users.items():
-        _refuse_unknown(main, ("users", key, "cameras"), user.cameras or (), set(written), "camera")
-        _refuse_unknown(main, ("users", key, "groups"), user.groups or (), groups, "group")
+        _refuse_unknown(main, ("users", key, "cameras"), user.cameras or (), set(written), NO_CAMERA)
+        _refuse_unknown(main, ("users", key, "groups"), user.groups or (), groups, NO_GROUP)
 
 
 def _written_cameras(files: list[_File]) -> dict[str, object]:
@@ -214,12 +216,12 @@ def _written_cameras(files: list[_File]) -> dict[str, object]:
     return {str(key): camera for section in sections if isinstance(section, dict) for key, camera in section.items()}
 
 
-def _refuse_unknown(main: _File, path: KeyPath, names: tuple[str, ...], known: set[str], what: str) -> None:
+def _refuse_unknown(main: _File, path: KeyPath, names: tuple[str, ...], known: set[str], message: str) -> None:
     for position, name in enumerate(names):
         if name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f', did you mean "{close[0]}"?' if close else ""
-            main.findings.append(main.at((*path, position), f"there is no such {what}{hint}"))
+            main.findings.append(main.at((*path, position), f"{message}{hint}"))
 
 
 def _auth(section: AuthSection) -> Auth:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gateway.access.audit import EVENTS
 from gateway.media.state import State, Status
 from gateway.onvif.events import Kind
 from gateway.rtmp.push import PushState
@@ -119,6 +120,11 @@ def test_statuses_have_the_codes_of_the_code(pages: dict[str, Any]) -> None:
 def test_the_answer_of_the_simulators_control(pages: dict[str, Any]) -> None:
     answer = _examples(pages, "docs/simulator.md")[0]
     assert {"freeze", "jump", "login", "power"} <= set(FAULTS) & set(answer)
+
+
+def test_events_of_the_audit_log_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    rows = [name.strip("`") for row in pages["docs/users.md"].rows("Event") for name in row[0].split(", ")]
+    assert sorted(rows) == sorted(EVENTS)
 
 
 def test_links_lead_somewhere(pages: dict[str, Any]) -> None:
