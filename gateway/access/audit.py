@@ -43,6 +43,7 @@ AGAIN_S = 300.0
 """Somebody who goes on watching, or comes back within this time, has not begun anew."""
 MAX_GOING_ON = 4096
 MAX_TEXT_CHARS = 200
+_FIELDS = frozenset({"at", "event", "user", "address", "camera", "ok", "detail"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class AuditLog:
                     entry = json.loads(line)
                 except (ValueError, RecursionError):
                     continue  # torn by a power cut
-                if isinstance(entry, dict) and {"at", "event", "user"} <= entry.keys():
+                if isinstance(entry, dict) and entry.keys() >= _FIELDS and _is_whole(entry):
                     found.append(entry)
                     if len(found) >= limit:
                         return found
@@ -212,6 +213,10 @@ class AuditLog:
 
     def _files(self) -> Iterator[Path]:
         return (path for number in range(KEPT_FILES) if (path := self._numbered(number)).is_file())
+
+
+def _is_whole(entry: Mapping[str, Any]) -> bool:
+    return isinstance(entry["at"], int | float) and isinstance(entry["detail"], dict)
 
 
 def _plain(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template
 
@@ -25,11 +26,28 @@ def show() -> Response:
         {
             **entry,
             "known": entry["event"] in EVENTS,
-            "time": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(entry["at"]))),
-            "told": ", ".join(f"{key} {value}" for key, value in (entry.get("detail") or {}).items()),
+            "time": _local(float(entry["at"])),
+            "told": _told(entry["detail"]),
         }
         for entry in access().audit.newest(SHOWN_ENTRIES)
     ]
     response = make_response(render_template("audit.html", entries=entries, now=time.strftime("%Y-%m-%d %H:%M:%S")))
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _told(detail: dict[str, Any]) -> str:
+    """The details in a few words: values speak for themselves, but for times and lists."""
+    told = []
+    for key, value in detail.items():
+        if key == "expires" and isinstance(value, int | float):
+            told.append(f"– {_local(float(value))}")
+        elif isinstance(value, list):
+            told.append(", ".join(str(one) for one in value))
+        else:
+            told.append(str(value))
+    return ", ".join(told)
+
+
+def _local(unix_s: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_s))
