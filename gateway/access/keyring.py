@@ -10,6 +10,7 @@ Any thread; changes happen under `gateway.http.access`'s lock or replace one ref
 from __future__ import annotations
 
 import dataclasses
+import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -42,6 +43,9 @@ class Keyring:
         self._wall = wall
         self._accounts: Mapping[str, Account] = {}
         self._viewing: tuple[str | None, str] = ("?", "")
+        self._grants: dict[str, Grant] = {}
+        """By subject, as long as nothing changes that they rest on: a digest for every part of every stream is too dear."""
+        self._basis: tuple[object, ...] = ()
 
     @classmethod
     def of(cls, data_dir: Path) -> Keyring:
@@ -72,7 +76,22 @@ class Keyring:
         return account.password_hash if account is not None else None
 
     def grant_of(self, subject: str) -> Grant | None:
-        """What a subject may now, None if it is no more."""
+        """What a subject may now, None if it is no more. The same object until that changes."""
+        hashed, state, accounts = basis = self.files.password_hash, self._state.state, self._accounts
+        known = self._basis
+        if not known or hashed is not known[0] or state is not known[1] or accounts is not known[2]:
+            self._grants, self._basis = {}, basis
+        grants = self._grants
+        grant = grants.get(subject)
+        if grant is None:
+            grant = self._find_grant(subject)
+            if grant is not None:
+                grants[subject] = grant
+        if grant is not None and grant.until != math.inf and self._wall() >= grant.until:
+            return None
+        return grant
+
+    def _find_grant(self, subject: str) -> Grant | None:
         mark = self.mark_of(subject)
         if mark is None:
             return None
@@ -135,7 +154,7 @@ class Keyring:
                 return None
             if found.expires is not None and self._wall() >= found.expires:
                 return None
-            return dataclasses.replace(found.grant(), mark=found.digest[:24])
+            return self.grant_of(found.user)
         if self.signer.same(self.viewing_token, text):
             return self.grant_of(VIEWER)
         return None

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from werkzeug.security import check_password_hash
 
@@ -50,6 +51,7 @@ SCRYPT_THREADS = 2
 MAX_WAITING = 32
 """Different passwords waiting for scrypt; more are sent away at once."""
 BUSY_RETRY_S = 2.0
+MAX_DECISIONS = 4096
 
 
 class Proof(enum.Enum):
@@ -95,8 +97,7 @@ class Decision:
         return 429 if self.retry_after > 0 else 401
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(NamedTuple):
     """What is asked for. `camera` and `stream` are empty where it is about none."""
 
     right: Right
@@ -153,6 +154,8 @@ class Access:
         self._scrypt = threading.BoundedSemaphore(SCRYPT_THREADS)
         self._executor = ThreadPoolExecutor(SCRYPT_THREADS, thread_name_prefix="password")
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
+        self._decisions: dict[tuple[int, Proof, _Wanted], Decision] = {}
+        """By identity of the grant, which every decision keeps alive. HLS asks the same thing five times a second."""
 
     @classmethod
     def open(
@@ -423,6 +426,19 @@ class Access:
         return Decision(False, name, proof=proof) if grant is None else self._entitled(grant, proof, wanted)
 
     def _entitled(self, grant: Grant, proof: Proof, wanted: _Wanted) -> Decision:
+        if grant.stream:
+            return self._decide(grant, proof, wanted)  # a link's grant is made anew every time
+        key = (id(grant), proof, wanted)
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decide(grant, proof, wanted)
+            if len(self._decisions) >= MAX_DECISIONS:
+                self._decisions.clear()
+            if decision.grant is grant:
+                self._decisions[key] = decision
+        return decision
+
+    def _decide(self, grant: Grant, proof: Proof, wanted: _Wanted) -> Decision:
         camera, stream = wanted.camera, wanted.stream
         hidden = bool(camera and not grant.shows(camera)) or bool(stream and not grant.plays(stream))
         allowed = wanted.right in grant.rights and not hidden
@@ -470,6 +486,7 @@ class Access:
         with self._lock:
             self._passwords.clear()
             self._sessions.clear()
+        self._decisions = {}
 
 
 def _matches(password_hash: str, password: str) -> bool:
