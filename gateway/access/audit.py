@@ -119,7 +119,15 @@ class AuditLog:
             self._lost += 1
 
     def going_on(
-        self, event: str, user: str | None, address: str, *, camera: str = "", again_s: float = AGAIN_S, **detail: Any
+        self,
+        event: str,
+        user: str | None,
+        address: str,
+        *,
+        camera: str = "",
+        again_s: float = AGAIN_S,
+        ok: bool = True,
+        **detail: Any,
     ) -> None:
         """Note that something has begun, unless the same goes on already. Costs a microsecond while it does."""
         if self._thread is None:
@@ -135,7 +143,7 @@ class AuditLog:
                     self._going_on.popitem(last=False)
             elif now - before < again_s:
                 return
-        self.record(event, user, address, camera=camera, **detail)
+        self.record(event, user, address, camera=camera, ok=ok, **detail)
 
     def newest(self, limit: int) -> list[dict[str, Any]]:
         """The last `limit` entries, the newest first. Reads files: worker threads only."""

@@ -121,12 +121,13 @@ class Keyring:
         if subject.startswith(_TOKEN):
             token = self._token_named(subject)
             return token.digest[:24] if token is not None else None
-        kind, colon, name = subject.rpartition(":")
+        linked = subject.startswith(_LINK)
+        name = subject.removeprefix(_LINK if linked else _PLAY)
         hashed = self.hash_of(name)
         if hashed is None:
             return None
         login = self._state.state.logins.get(name, "")
-        if kind + colon == _LINK:
+        if linked:
             return self.signer.mark("link", login)
         account = self._accounts.get(name)
         return self.signer.mark("password", hashed, login, account.role.value if account is not None else "")

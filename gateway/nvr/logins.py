@@ -18,6 +18,8 @@ from gateway.nvr.profiles import STREAM_PATH
 from gateway.rtsp.target import parse_target
 
 REALM = "Camera Gateway"
+REFUSED_AGAIN_S = 10.0
+"""A recorder with an old password tries for ever; the audit log has it once per so much rest."""
 
 
 def users_of(onvif: Onvif) -> Mapping[str, str]:
@@ -41,20 +43,27 @@ class Logins:
 
     def for_pictures(self, client: str) -> Gatekeeper:
         """HTTP authentication of snapshots, for the client at this address."""
-        return Slowed(self._both, self.throttle, client)
+        return Slowed(self._both, self.throttle, client, lambda: self.note_refusal(client, "onvif"))
 
     def for_streams(self, client: str) -> Gatekeeper:
         """RTSP, for the client at this address: a token, the user, or everybody where viewing is anonymous."""
-        return StreamGate(Slowed(self._both, self.throttle, client), self._access, client, self.users)
+        slowed = Slowed(self._both, self.throttle, client, lambda: self.note_refusal(client, "rtsp"))
+        return StreamGate(slowed, self._access, client, self.users)
+
+    def note_refusal(self, client: str, way: str) -> None:
+        """Record a wrong password. Not the name: people type passwords there."""
+        self._access.audit.going_on("login-failed", "?", client, again_s=REFUSED_AGAIN_S, ok=False, way=way)
 
 
 class Slowed:
     """A `Gatekeeper` that makes one client's guessing slow."""
 
-    def __init__(self, inner: Gatekeeper, throttle: Throttle, client: str) -> None:
+    def __init__(self, inner: Gatekeeper, throttle: Throttle, client: str, refused: Callable[[], None] = lambda: None) -> None:
+        """`refused` hears of wrong passwords."""
         self._inner = inner
         self._throttle = throttle
         self._client = client
+        self._refused = refused
 
     def check(self, method: str, uri: str, authorization: str | None) -> Verdict:
         """See `Gatekeeper.check`. A client that has to wait is refused whatever it says."""
@@ -63,7 +72,9 @@ class Slowed:
         if self._throttle.attempt(self._client) > 0:
             return Verdict.REFUSED
         verdict = self._inner.check(method, uri, authorization)
-        if verdict is not Verdict.REFUSED:
+        if verdict is Verdict.REFUSED:
+            self._refused()
+        else:
             self._throttle.succeeded(self._client)
         return verdict
 

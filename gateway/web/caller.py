@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, g, request
@@ -71,7 +72,7 @@ def note(event: str, *, camera: str = "", user: str | None = None, ok: bool = Tr
     access().audit.record(event, user or _caller(), request.remote_addr or "", camera=camera, ok=ok, **detail)
 
 
-def note_going_on(event: str, *, camera: str, again_s: float, **detail: object) -> None:
+def note_going_on(event: str, *, camera: str, again_s: float, **detail: Any) -> None:
     """The same for what is done over and over: its beginning."""
     log = access().audit
     log.going_on(event, _caller(), request.remote_addr or "", camera=camera, again_s=again_s, **detail)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.access.audit import AuditLog
 from gateway.config.model import Onvif, Secret
 from gateway.http.access import Decision
 from gateway.http.authenticator import Verdict
@@ -27,12 +25,18 @@ def basic(user: str, password: str) -> str:
 
 
 @pytest.fixture
-def logins() -> Callable[..., Logins]:
+def noted() -> list[tuple[str, ...]]:
+    """What the audit log was told."""
+    return []
+
+
+@pytest.fixture
+def logins(noted: list[tuple[str, ...]]) -> Callable[..., Logins]:
     def make(onvif: Onvif = ONVIF, *, anonymous: bool = False, now: Callable[[], float] = lambda: 0.0) -> Logins:
         access: Any = SimpleNamespace(
             anonymous_viewing=anonymous,
             judge_token=lambda token, *, stream: Decision(token == "to-ken_1" and stream != "gate", "viewer"),
-            audit=AuditLog(Path()),
+            audit=SimpleNamespace(going_on=lambda *said, **more: noted.append((*said, more["way"]))),
         )
         return Logins(onvif, access, now)
 
@@ -55,6 +59,19 @@ def test_the_user_opens_and_nobody_else(logins: Callable[..., Logins]) -> None:
     assert gate.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
     assert gate.check("DESCRIBE", URI, basic("admin", "pw")) is Verdict.REFUSED
     assert [challenge.partition(" ")[0] for challenge in gate.challenges()] == ["Digest", "Basic"]
+
+
+def test_who_plays_and_who_guesses_is_recorded(logins: Callable[..., Logins], noted: list[tuple[str, ...]]) -> None:
+    gate = logins().for_streams("192.0.2.1")
+    gate.check("DESCRIBE", f"{URI}?token=to-ken_1", None)
+    assert noted == [], "he only asks"
+    gate.check("PLAY", f"{URI}?token=to-ken_1", None)
+    gate.check("PLAY", URI, basic("nvr", "pw"))
+    gate.check("DESCRIBE", URI, basic("hunter2", "guess"))
+    assert noted == [
+        ("watch", "viewer", "192.0.2.1", "rtsp"), ("watch", "nvr", "192.0.2.1", "rtsp"),
+        ("login-failed", "?", "192.0.2.1", "rtsp"),
+    ]  # fmt: skip
 
 
 def test_without_a_user_only_the_token_opens(logins: Callable[..., Logins]) -> None:
