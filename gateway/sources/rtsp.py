@@ -14,7 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -141,6 +141,10 @@ class RtspReader:
         """Ask the thread to end; it does within the read timeout. Join `thread` to wait."""
         self._stop.set()
         self._wake.set()
+
+    def set_timeouts(self, open_timeout_s: float, read_timeout_s: float) -> None:
+        """From the next session on. Event loop: one reference is replaced."""
+        self._settings = replace(self._settings, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
     def retry_now(self) -> None:
         """The camera announced itself: cut a waiting back-off short. A wait for something else than its return goes on."""

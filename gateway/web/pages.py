@@ -10,11 +10,11 @@ from gateway.http.access import ADMIN, Proof, Right
 from gateway.web.caller import access, decide, host_name, note, plain_request, safe_next
 from gateway.web.cookies import form_token_good, log_in, log_out
 from gateway.web.errors import failure
+from gateway.web.plain_http import HTTPS_PORT
 from gateway.web.rights import needs
 
 pages = Blueprint("pages", __name__)
 
-HTTPS_PORT = "GATEWAY_HTTPS_PORT"
 AUTHORITY = "GATEWAY_AUTHORITY"
 
 
