@@ -31,6 +31,7 @@ from gateway.access.proxy import TrustedProxies
 from gateway.config.model import Auth, Config
 from gateway.http.credentials import Password, basic, bearer, cookie, from_parameters
 from gateway.http.messages import Request
+from gateway.http.passes import Passes
 from gateway.http.secretfiles import SecretFiles, readable_password
 from gateway.http.sessions import RENEWALS_PER_IDLE, SESSION_RENEW_S, Session
 from gateway.http.throttle import Throttle
@@ -151,6 +152,8 @@ class Access:
         self._throttle = Throttle(monotonic)
         self._passwords: Verified[bool] = Verified(PASSWORD_VERDICT_S, monotonic)
         self._sessions: Verified[Session] = Verified(SESSION_VERDICT_S, monotonic)
+        self.passes = Passes(self._refresh, REFRESH_S, monotonic)
+        """Who may watch what without another check; filled by `guard`, used by express lanes."""
         self._scrypt = threading.BoundedSemaphore(SCRYPT_THREADS)
         self._executor = ThreadPoolExecutor(SCRYPT_THREADS, thread_name_prefix="password")
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
@@ -300,6 +303,10 @@ class Access:
         if now is None or now.mark != grant.mark or self._wall() >= grant.until or right not in now.rights:
             return False
         return not stream or (grant.stream in ("", stream) and now.plays(stream))
+
+    def lasts(self, decision: Decision, seconds: float) -> bool:
+        """Whether what was allowed will still be after so long, as far as time decides."""
+        return decision.grant is not None and decision.grant.until - self._wall() > seconds
 
     def play_token(self, decision: Decision, stream: str, shown: str) -> str:
         """What the names in a playlist lead through: what the player has `shown`, or a link that stands for its password."""
@@ -487,6 +494,7 @@ class Access:
             self._passwords.clear()
             self._sessions.clear()
         self._decisions = {}
+        self.passes.tear_up()
 
 
 def _matches(password_hash: str, password: str) -> bool:

@@ -14,6 +14,7 @@ import dataclasses
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from gateway.http import passes
 from gateway.http.access import BY_THEMSELVES, Access, Decision, Proof, Right
 from gateway.http.messages import Handler, Request, Response
 from gateway.http.router import WebSocket, WebSocketHandler
@@ -32,6 +33,7 @@ def guarded(access: Access, prefix: str, handler: Handler, right: Right = Right.
     async def guard(request: Request) -> Response:
         if request.method == "OPTIONS":
             return await handler(request)  # a browser's preflight carries no credentials and gets no media
+        era = access.passes.era
         inner, token = split_token(request, prefix)
         stream = inner.path.removeprefix(prefix).partition("/")[0]
         playlist = inner.path.endswith(".m3u8")
@@ -39,12 +41,18 @@ def guarded(access: Access, prefix: str, handler: Handler, right: Right = Right.
             decision = access.judge_token(token, right, stream=stream)
             if not decision.allowed:
                 return refusal(request, decision) if decision.hidden else _no_longer_valid()
+            if access.lasts(decision, passes.PASS_S):
+                access.passes.issue(passes.of_token(token), stream, era)
             answer = await handler(inner)
         else:
             decision = await access.check_request(request, right, stream=stream)
             if not decision.allowed:
                 return refusal(request, decision)
             if decision.proof not in (Proof.TOKEN, Proof.PARAMETERS):
+                # A pass rests on header fields that a lane sees; what a proxy says of its clients is not among them.
+                if right is Right.VIEW and decision.proof is not Proof.PROXY and access.lasts(decision, passes.PASS_S):
+                    presented = (request.headers.get("authorization"), request.headers.get("cookie"))
+                    access.passes.issue(passes.of_request(request.scheme, *presented), stream, era)
                 answer = await handler(request)
             elif not playlist:
                 answer = await handler(without_credentials(request))

@@ -42,6 +42,7 @@ from gateway.media.joiner import Joiner, Packet
 from gateway.media.state import State, Status
 from gateway.media.timestamps import SessionTimeline, Timeline
 from gateway.media.track import Codec, Kind
+from gateway.pulse import FOREVER
 from gateway.redact import redact
 from gateway.sources import diagnosis
 from gateway.sources.account import Account
@@ -49,6 +50,7 @@ from gateway.sources.audio import AudioPath, audio_path
 from gateway.sources.backoff import Backoff
 from gateway.sources.location import Location
 from gateway.sources.sink import Sink
+from gateway.systemd.journal import change
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,10 @@ PREFLIGHT_S = 2.0
 """After a failure the port is tried first: a black hole is told after this instead of libavformat's two open timeouts."""
 FORGET_AFTER = 2
 """Failures in a row after which the camera is asked for the address again: one is a restart, and asking costs it a login."""
+OPENING_S = 60.0
+"""Beyond libavformat's time limits to open: asking a camera over ONVIF where its stream is, a predecessor on its way out."""
+MARGIN_S = 10.0
+"""A thread that is due may have to wait for a busy processor."""
 AUTH_LIMIT = 127
 """libavformat keeps `user:password`, percent-encoded, in 128 bytes and cuts off the rest without a word."""
 
@@ -122,6 +128,8 @@ class RtspReader:
         self._account = account or Account(monotonic=monotonic)
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self.due = FOREVER
+        """The monotonic time by which this reader has moved on; past it, it is stuck. Read by any thread."""
         self._status = Status(State.CONNECTING, since=wall())
         self._failed_before = False
         self._live_since: float | None = None
@@ -135,6 +143,7 @@ class RtspReader:
 
     def start(self) -> None:
         """Begin pulling."""
+        self._expect_opening()
         self.thread.start()
 
     def stop(self) -> None:
@@ -181,6 +190,7 @@ class RtspReader:
                 now - started,
                 failure,
                 delay,
+                extra=change(failure.code, self._status.code),
             )
             self._report(failure, delay)
             self._wait(failure, delay)
@@ -193,6 +203,7 @@ class RtspReader:
         elif self._status.next_retry is not None:
             self._set_status(Status(self._status.state, self._status.since, self._status.reason, self._status.code))
         started = self._monotonic()
+        self._expect_opening()
         self._moves = self._location.moves
         self._account.admit(self.name)
         try:
@@ -209,6 +220,10 @@ class RtspReader:
         self._account.accepted(self.name)
         with container:
             self._read(container, url, started)
+
+    def _expect_opening(self) -> None:
+        # armed twice by libavformat, and once more for the other transport
+        self.due = self._monotonic() + 4 * self._settings.open_timeout_s + OPENING_S
 
     def _delay(self, failure: SourceError) -> float:
         if isinstance(failure, WrongCredentials):
@@ -285,8 +300,11 @@ class RtspReader:
 
         opened = last_video = self._monotonic()
         got_video = got_key = hurried = False
+        patience_s = self._settings.read_timeout_s + MARGIN_S
+        self.due = opened + patience_s
         for packet in self._packets(container, url):
             now = self._monotonic()
+            self.due = now + patience_s
             arrival_wall = self._wall()
             frame: Frame | None = None
             if packet.stream_index != video.index:
@@ -386,6 +404,7 @@ class RtspReader:
             height,
             audio.note or ("audio" if audio.expected else "no audio"),
             self._transport,
+            extra=change(State.LIVE.value),
         )
 
     def _report(self, failure: SourceError, delay: float) -> None:
@@ -406,6 +425,7 @@ class RtspReader:
         knocks = isinstance(failure, Unreachable)
         step_s = KNOCK_EVERY_S if knocks else delay
         deadline = self._monotonic() + delay
+        self.due = deadline + MARGIN_S
         while (left := deadline - self._monotonic()) > 0 and not self._stop.is_set():
             if self._location.moves != self._moves:
                 self._backoff.reset()

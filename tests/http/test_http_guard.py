@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import re
 
 import pytest
@@ -192,3 +193,20 @@ def test_a_malformed_referer_or_origin_is_a_stranger_s_and_no_defect(access: Acc
     assert "www-authenticate" in dict(ask(access, Inner(), make(referer="http://[")).headers)
     cookie = f"{access.session_cookie('https')}={access.new_session(ADMIN)}"
     assert open_socket(access, make("/live", cookie=cookie, origin="http://[")) == 403
+
+
+def test_a_pass_is_given_for_what_a_lane_can_see_and_for_no_longer_than_it_lasts(access: Access, make, clock):
+    def passed(request: Request, *credentials: str | None) -> bool:
+        ask(access, Inner(MEDIA), request)
+        return access.passes.holds(credentials, "yard")
+
+    assert passed(make("/hls/yard/live.m3u8", authorization=BASIC), "https", BASIC, None)
+    proxied = dataclasses.replace(make("/hls/yard/live.m3u8"), user=ADMIN)
+    assert ask(access, Inner(MEDIA), proxied).status == 200
+    assert not passed(proxied, "https", None, None), "it would be everybody's who comes without credentials"
+    long, short = (access.keyring.make_link("yard", ADMIN, int(clock.now) + seconds) for seconds in (60, 5))
+    assert passed(make(f"/hls/~{long}/yard/live.m3u8"), long)
+    assert not passed(make(f"/hls/~{short}/yard/live.m3u8"), short), "it would outlive the link"
+    assert not access.passes.holds((long,), "gate")
+    access.end_sessions(ADMIN)
+    assert not access.passes.holds((long,), "yard"), "torn up with the logins"
