@@ -77,7 +77,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
             settings.discovery.interval,
             tuple(Credential(entry.username, entry.secret) for entry in settings.discovery.credentials),
         ),
-        rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
+        rtsp=RtspDefaults(
+            settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout, settings.rtsp.client
+        ),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
         auth=Auth(settings.auth.anonymous_viewing),
@@ -208,6 +210,8 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         username=username,
         password=password,
         transport=entry.transport,
+        client=entry.client,
+        trust=entry.trust,
         sub_policy=entry.sub_policy,
         audio=entry.audio,
         h265=entry.h265,

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What the demuxer gave: presentation time in ticks (None if it had none), data in Annex B form, keyframe flag."""
+    """What a session gave: presentation time in ticks of 90 kHz (None if it had none), NAL units, keyframe flag."""
 
     pts: int | None
-    data: bytes
-    keyframe: bool
+    units: list[bytes]
+    keyframe: bool = False
 
 
 class Joiner:
@@ -41,6 +41,6 @@ class Joiner:
             self.joining = True  # the picture it belongs to has gone out already: this one is damaged, the next is whole
         held, self._held = self._held, packet
         if same and held is not None:
-            self._held = Packet(held.pts, held.data + packet.data, held.keyframe or packet.keyframe)
+            self._held = Packet(held.pts, held.units + packet.units, held.keyframe or packet.keyframe)
             return None
         return held

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
 from gateway.media.frame import Frame
 from gateway.media.track import Kind
 
 SPAN_S = 5.0
 """Long enough to smooth a GOP of 2 s, short enough that a change shows while somebody looks."""
+
+
+@dataclass(slots=True)
+class Losses:
+    """What never arrived, since the process started. Written by the reader's thread, read by the event loop."""
+
+    packets: int = 0
+    """RTP packets."""
+    pictures: int = 0
+    """Pictures that were dropped because a packet of theirs was lost."""
 
 
 class Meter:
@@ -25,6 +36,8 @@ class Meter:
         """Seconds of media time between the last two video keyframes; 0 until two were seen."""
         self.last_video_at: float | None = None
         """Monotonic seconds of the last video frame's arrival."""
+        self.losses = Losses()
+        """Known only where our own RTSP client pulls the stream."""
 
     def reset(self) -> None:
         """Forget the rates: a new session begins. The keyframe interval is kept as an estimate."""

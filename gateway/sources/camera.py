@@ -15,7 +15,8 @@ from gateway.sources import watch
 from gateway.sources.account import Account
 from gateway.sources.location import CameraFinder, Fixed, Location, Shared
 from gateway.sources.publish import PublishSource
-from gateway.sources.rtsp import PullSettings, RtspReader
+from gateway.sources.rtsp import RtspReader
+from gateway.sources.session import PullSettings
 from gateway.sources.sink import LoopSink
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class StreamSource:
             sink,
             after=self._last_thread,
             account=self._account,
+            losses=self.stream.meter.losses,
         )
         self._reader = reader
         self._last_thread = reader.thread
@@ -217,6 +219,8 @@ def pull_settings(camera: Camera, defaults: RtspDefaults) -> PullSettings:
         open_timeout_s=defaults.open_timeout_s,
         read_timeout_s=defaults.read_timeout_s,
         audio=camera.audio,
+        client=(camera.client or defaults.client).value,
+        trust=camera.trust,
     )
 
 

@@ -33,7 +33,8 @@ WRONG = {
     "id set twice over": (
         YARD + "    id: other\n",
         "4: cameras.yard.id: unknown key, known here are name, group, enabled, address, rtsp, sub, username, password, "
-        "password_file, transport, sub_policy, audio, h265, profile, sub_profile, events, publish, push",
+        "password_file, transport, client, verify, ca_file, fingerprint, sub_policy, audio, h265, profile, sub_profile, "
+        "events, publish, push",
     ),
     "recorders without a login": (
         "listen:\n  rtsp: 0.0.0.0:8554\nonvif:\n  enabled: true\n",
