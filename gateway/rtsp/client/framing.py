@@ -68,8 +68,11 @@ class Framing:
                 if self.run is not None and (stop := self.run(data, at, end)) != at:
                     at = stop
                     continue
-                if end - at < 4:
+                if end - at < (5 if self._junk_in_a_row else 4):
                     break
+                if self._junk_in_a_row and not self._plausible(data, at):
+                    at = self._skip(data, at)
+                    continue
                 stop = at + 4 + (data[at + 2] << 8 | data[at + 3])
                 if stop > end:
                     break
@@ -139,13 +142,15 @@ class Framing:
             raise not_rtsp(self._place)
         return stop
 
+    def _plausible(self, data: bytes, at: int) -> bool:
+        """The `$` at `at` is one in front of RTP, and no byte of junk."""
+        return data[at + 1] in self.channels and data[at + 4] & 0xC0 == 0x80
+
     def _next_start(self, data: bytes, at: int) -> int:
         answer = data.find(_ANSWER, at)
         packet = at - 1
         while (packet := data.find(b"$", packet + 1)) >= 0:
-            if len(data) - packet < 5:
-                break
-            if data[packet + 1] in self.channels and data[packet + 4] & 0xC0 == 0x80:
+            if len(data) - packet < 5 or self._plausible(data, packet):
                 break
         found = [one for one in (answer, packet) if one >= 0]
         # "RTSP/" may be cut in two by the end of what has come so far

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import secrets
 import struct
-from collections.abc import Iterator
 
 from gateway.rtsp.client import reports
 from gateway.rtsp.client.access_unit import AccessUnit, Depacketiser
-from gateway.rtsp.client.reorder import ReorderBuffer
+from gateway.rtsp.client.reorder import MAX_DROPOUT, ReorderBuffer
 from gateway.rtsp.client.reports import Reception, SenderReport
 
 _HEADER = struct.Struct("!BBHII")
@@ -202,8 +201,8 @@ class Receiver:
         ahead = (sequence - last - 1) & 0xFFFF
         if sequence < last and ahead < 0x8000:
             self._cycles += 0x10000
-        # TCP loses nothing by itself and never swaps: a step back is a camera that counts in its own way
-        return ahead if ahead < 0x8000 else 0
+        # TCP never swaps: a step back, or a huge one, is a camera that counts in its own way
+        return ahead if ahead <= MAX_DROPOUT else 0
 
     def _take_ordered(self, ready: list[tuple[int, bytes]]) -> list[Timed]:
         done: list[Timed] = []
@@ -244,10 +243,3 @@ def _signed(difference: int) -> int:
     """A difference of 32-bit times as the nearest one."""
     return ((difference + 0x80000000) & 0xFFFFFFFF) - 0x80000000
 
-
-def drain(receivers: list[Receiver], now: float) -> Iterator[tuple[Receiver, Timed]]:
-    """What any of the receivers gives up waiting for."""
-    for receiver in receivers:
-        if receiver.waiting:
-            for timed in receiver.release(now):
-                yield receiver, timed

@@ -9,8 +9,10 @@ from __future__ import annotations
 MAX_HELD = 64
 """Packets: 90 kB, some milliseconds of a keyframe's burst."""
 MAX_WAIT_S = 0.05
+MAX_DROPOUT = 3000
+"""Further ahead is no loss but another count (RFC 3550 appendix A.1)."""
 RESTART_AFTER = 8
-"""Packets in a row from the past: the camera counts anew."""
+"""Packets in a row from the past, or from far ahead: the camera counts anew."""
 
 Ordered = tuple[int, bytes]
 """Packets lost in front of it, and the packet."""
@@ -44,7 +46,7 @@ class ReorderBuffer:
             self._next = (sequence + 1) & 0xFFFF
             self._past = 0
             return [(0, packet)]
-        if ahead >= 0x8000:
+        if ahead > MAX_DROPOUT:
             self._past += 1
             if self._past < RESTART_AFTER:
                 return []
