@@ -15,7 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from gateway.errors import Ended, SourceError, Stalled, TimedOut
+from gateway.errors import CertificateRefused, Ended, SourceError, Stalled, TimedOut
 from gateway.media.joiner import Packet
 from gateway.media.meter import Losses
 from gateway.media.track import VIDEO_CLOCK_HZ
@@ -151,6 +151,8 @@ class OwnSession:
     def _open(self, url: str, login: Login) -> None:
         self._host, self._port = diagnosis.endpoint(url)
         self._framing = Framing(f"port {self._port} of {self._host}")
+        if self._settings.trust.asks and not url.lower().startswith("rtsps:"):
+            raise CertificateRefused(f"{self._host} offers this stream without TLS, and a certificate is asked for")
         step_s = self._settings.open_timeout_s
         self._line.connect(url, self._settings.trust, step_s)
         self._line.set_tick(min(TICK_S, step_s / 4))

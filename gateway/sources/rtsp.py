@@ -235,6 +235,7 @@ class RtspReader:
             try:
                 return self._open_own(url)
             except NotUnderstood as error:
+                # libavformat looks at no certificate
                 if self._settings.client == "own" or self._settings.trust.asks or self._stop.is_set():
                     raise
                 log.info("stream %s: %s; trying with libavformat", self.name, error)

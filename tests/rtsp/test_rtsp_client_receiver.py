@@ -229,7 +229,21 @@ def test_sound_is_where_it_arrives_until_reports_say_better():
     sync.picture(100.0, 10.0)
     assert abs(sync.sound(7.0, 10.2, silent, silent) - 100.2) < 1e-9
     video, audio = lip_sync(1000.0, 1093.1)
-    assert abs(sync.sound(8.0, 11.2, video, audio) - 101.1) < 1e-6
+    assert abs(sync.sound(8.0, 11.2, video, audio) - 101.1) < 1e-6, "said by both reports"
+
+
+def test_sound_that_speaks_before_the_first_picture_finds_its_place_with_it():
+    sync, silent = LipSync(), sound(ordered=True)
+    sync.sound(7.0, 10.0, silent, silent)
+    sync.picture(100.0, 10.5)
+    assert abs(sync.sound(7.5, 10.5, silent, silent) - 100.0) < 1e-9
+
+
+def test_burst_of_old_pictures_moves_no_sound():
+    sync, silent = LipSync(), sound(ordered=True)
+    for picture in range(51):
+        sync.picture(98.0 + picture / 25, 10.0)
+    assert abs(sync.sound(7.0, 10.0, silent, silent) - 100.0) < 1e-9
 
 
 def test_reports_that_contradict_arrival_are_not_believed():

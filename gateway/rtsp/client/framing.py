@@ -128,6 +128,8 @@ class Framing:
             return Response(int(status[1]), headers, body, status[2]), stop
         method, _, rest = start.partition(" ")
         if method.startswith("RTSP/"):
+            if self._spoke:
+                return None, mark.end()  # the tail of something, behind junk
             raise NotUnderstood(f"{self._place} answers with a status that is none")
         return Request(method, rest.partition(" ")[0], headers, body), stop
 

@@ -7,6 +7,8 @@ clock that was just set, or that the two encoders do not share.
 
 from __future__ import annotations
 
+import math
+
 from gateway.rtsp.client.receiver import Receiver
 
 BELIEVABLE_S = 1.0
@@ -19,22 +21,24 @@ class LipSync:
     """Of one session. Both tracks' times come out in seconds of the picture's clock."""
 
     def __init__(self) -> None:
-        self._picture: tuple[float, float] | None = None
+        self._picture_delay = self._sound_delay = math.inf
+        """The least of arrival minus own clock: a burst of old pictures in front of a session does not blur it."""
         self._offset: float | None = None
         """Seconds to add to the sound's own clock."""
-        self._by_arrival = 0.0
         self._seen: tuple[object, object] = (None, None)
         self._pending: float | None = None
 
     def picture(self, seconds: float, now: float) -> None:
         """A picture of `seconds` on its clock arrived at `now`."""
-        self._picture = (seconds, now)
+        self._picture_delay = min(self._picture_delay, now - seconds)
 
     def sound(self, seconds: float, now: float, video: Receiver, audio: Receiver) -> float:
-        """Where sound of `seconds` on its own clock belongs on the picture's clock."""
+        """Where sound of `seconds` on its own clock belongs on the picture's clock; anywhere before the first picture."""
+        self._sound_delay = min(self._sound_delay, now - seconds)
+        if math.isinf(self._picture_delay):
+            return seconds
         if self._offset is None:
-            at = self._picture[0] + now - self._picture[1] if self._picture is not None else seconds
-            self._offset = self._by_arrival = at - seconds
+            self._offset = self._sound_delay - self._picture_delay
         reports = (video.report, audio.report)
         if reports != self._seen:
             self._seen = reports
@@ -47,7 +51,8 @@ class LipSync:
         video_zero = video.report[0] - video.report[1] / video.clock_rate
         audio_zero = audio.report[0] - audio.report[1] / audio.clock_rate
         told = audio_zero - video_zero
-        if abs(told - self._by_arrival) > BELIEVABLE_S:
+        by_arrival = self._sound_delay - self._picture_delay
+        if min(abs(told - by_arrival), abs(told - self._offset)) > BELIEVABLE_S:  # the latter moves as crystals drift
             return
         before, self._pending = self._pending, told
         # the first pair is believed at once; later only what two pairs in a row say, for a clock may be set in between
