@@ -28,7 +28,7 @@ from gateway.errors import (
 from gateway.media import canonical
 from gateway.media.capture_clock import CaptureClock
 from gateway.media.frame import Frame
-from gateway.media.joiner import Joiner, Packet
+from gateway.media.joiner import Joiner
 from gateway.media.meter import Losses
 from gateway.media.state import State, Status
 from gateway.media.timestamps import SessionTimeline, Timeline
@@ -305,8 +305,10 @@ class RtspReader:
                 self._location.hurry()
             if not got_video and now - opened > FIRST_VIDEO_S:
                 raise NoVideo(f"{host} opened the session but sends no video")
-            if got_video and now - last_video > self._settings.read_timeout_s:
-                what = "only data that cannot be read" if isinstance(packet, Packet) else "only sound"
+            # that nothing at all comes is for the session to say
+            patience_s = self._settings.read_timeout_s * (1 if packet is not None else 2)
+            if got_video and now - last_video > patience_s:
+                what = "only sound" if isinstance(packet, SoundPacket) else "only data that cannot be read"
                 raise Stalled(f"{host} has sent no picture for {self._settings.read_timeout_s:.0f} s, {what}")
             if not got_key and now - opened > FIRST_KEYFRAME_S:
                 raise Stalled(f"{host} has sent no keyframe for {FIRST_KEYFRAME_S:.0f} s: pictures cannot be decoded")
