@@ -347,6 +347,7 @@ missing_test_packages() {
         has "${one%%:*}" || printf '%s\n' "${one#*:}"
     done
     has chromium || has chromium-browser || chromium_package
+    has firefox-esr || has firefox || firefox_package
     [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import gi' 2>/dev/null || printf 'python3-gi\n'
     has_file "girepository-1.0/GstRtspServer-1.0.typelib" || printf 'gir1.2-gst-rtsp-server-1.0\n'
     for one in base:videotestsrc good:rtp bad:videoparsersbad ugly:x264; do
@@ -359,6 +360,10 @@ missing_test_packages() {
 
 chromium_package() {
     if [ "$(os_release ID)" = ubuntu ]; then printf 'chromium-browser\n'; else printf 'chromium\n'; fi
+}
+
+firefox_package() {
+    if [ "$(os_release ID)" = ubuntu ]; then printf 'firefox\n'; else printf 'firefox-esr\n'; fi
 }
 
 has_file() { compgen -G "/usr/lib/*/$1" >/dev/null || compgen -G "/usr/lib*/$1" >/dev/null; }

@@ -71,8 +71,12 @@ def main() -> int:
         result["fps"] = round(sum(rate["fps"] for rate in rates) / len(rates), 1)
         result["mbit_s"] = round(sum(rate["bitrate"] for rate in rates) / 1e6, 1)
         result |= {
-            "cameras": good, "dead": o.dead, "picture": f"{o.codec} {o.width}x{o.height} {o.fps} fps {o.bitrate} kbit/s",
-            "audio": o.audio, "all_live_after_s": round(live_s, 1), "machine": machine(),
+            "cameras": good,
+            "dead": o.dead,
+            "picture": f"{o.codec} {o.width}x{o.height} {o.fps} fps {o.bitrate} kbit/s",
+            "audio": o.audio,
+            "all_live_after_s": round(live_s, 1),
+            "machine": machine(),
         }
     print(json.dumps(result, indent=1) if o.json else table(result))
     return 0

@@ -114,8 +114,10 @@ async def load(port: int, cameras: int, viewers: int, settle: float, seconds: fl
     late = sorted(one - least[viewer.camera] for viewer in playing for one in viewer.late_ms)
     failed = [str(task.exception()) for task in tasks if task.done()]
     result = {
-        "parts": sum(viewer.parts for viewer in playing), "failures": sum(viewer.failures for viewer in playing),
-        "ended": len(failed), "slowest_viewer_parts": min(viewer.parts for viewer in playing),
+        "parts": sum(viewer.parts for viewer in playing),
+        "failures": sum(viewer.failures for viewer in playing),
+        "ended": len(failed),
+        "slowest_viewer_parts": min(viewer.parts for viewer in playing),
         **{f"late_p{share}_ms": round(late[min(len(late) - 1, len(late) * share // 100)], 1) for share in (50, 95, 99)},
     }
     print("end " + json.dumps(result), flush=True)

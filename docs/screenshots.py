@@ -15,11 +15,13 @@ import json
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "testbed"))
 
@@ -38,6 +40,13 @@ PLACES = {
     "Outside": ("Yard", "Car park", "Fence north", "Fence south", "Roof", "Bicycles"),
     "Warehouse": ("Loading dock", "Aisle A", "Aisle B", "Aisle C", "Cold store", "Packing"),
 }
+PLACES_ZH = {
+    "出入口": ("正门", "后门", "大门", "前台"),
+    "室外": ("院子", "停车场", "北围墙", "南围墙", "屋顶", "自行车棚"),
+    "仓库": ("装卸区", "A 通道", "B 通道", "C 通道", "冷库", "包装区"),
+}
+SITES = {"en": "Warehouse 3", "zh": "三号仓库"}
+NOWHERE = "rtmp://127.0.0.1:9/live/yard"
 LIVE_WITHIN_MS = 40_000
 QUALITY = 72
 MAX_BYTES = 200_000
@@ -54,9 +63,24 @@ class Scene:
     locale: str = "en-GB"
     touch: bool = False
     offline: tuple[int, ...] = ()
+    h265: tuple[int, ...] = ()
+    """Without a stream that Chromium can decode."""
+    reporting: tuple[int, ...] = ()
+    """These report motion and tampering."""
+    pushed: tuple[int, ...] = ()
+    """To a server that is not there."""
     settle_ms: int = 2500
     wait_live: bool = True
-    setup: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def language(self) -> str:
+        """Of the names of cameras and site."""
+        return self.locale[:2]
+
+    @property
+    def site(self) -> tuple[Any, ...]:
+        """What the gateway has to be set up with: scenes that agree in it share one."""
+        return self.cameras, self.language, self.offline, self.h265, self.reporting, self.pushed
 
 
 def press(*keys: str) -> Callable[[Page], None]:
@@ -100,21 +124,21 @@ def zoomed(page: Page) -> None:
 SCENES: dict[str, Scene] = {
     "wall-1": Scene(1),
     "wall-4": Scene(4),
-    "wall-16": Scene(16, offline=(6,)),
+    "wall-16": Scene(16, offline=(6,), h265=(9,), reporting=(1, 11), pushed=(4,), settle_ms=6000),
     "wall-36": Scene(36, size=(1920, 1080), settle_ms=6000),
     "layout-1-5": Scene(6, path="/#layout=1%2B5"),
     "focus": Scene(4, press("ArrowRight", "Enter", "i"), settle_ms=5000),
     "zoom": Scene(4, zoomed),
     "help": Scene(4, press("?")),
     "help-zh": Scene(4, press("?"), locale="zh-CN"),
-    "wall-zh": Scene(4, locale="zh-CN", offline=(3,)),
+    "wall-zh": Scene(9, locale="zh-CN", offline=(6,), h265=(4,), reporting=(1,), settle_ms=6000),
     "views": Scene(16, open_menu("view-menu")),
     "layouts": Scene(16, open_menu("layout-menu")),
     "editor": Scene(16, new_view),
     "tour": Scene(16, path="/#layout=3x3&tour=10", settle_ms=1000),
     "share": Scene(4, share),
     "stats-16": Scene(16, press("i")),
-    "phone": Scene(6, size=(390, 844), touch=True),
+    "phone": Scene(6, size=(390, 844), touch=True, offline=(2,)),
     "phone-menu": Scene(6, open_menu("more"), size=(390, 844), touch=True),
     "phone-focus": Scene(6, lambda page: page.locator(".tile").first.dblclick(), size=(390, 844), touch=True),
     "phone-wide": Scene(6, size=(844, 390), touch=True),
@@ -135,24 +159,28 @@ def main() -> int:
     too_large = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sources = stack.enter_context(simulator(options.base_port))
+        sources = stack.enter_context(simulator("--cameras", str(SOURCES), "--base-port", str(options.base_port)))
+        if any(SCENES[name].h265 for name in wanted):
+            h265 = stack.enter_context(simulator("--cameras", "1", "--base-port", "0", "--video", "h265"))
+            sources["h265"] = h265["cameras"][0]
         browser = stack.enter_context(sync_playwright()).chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         stack.callback(browser.close)
-        gateways: dict[tuple[int, tuple[int, ...]], GatewayProcess] = {}
+        served: tuple[Any, ...] | None = None
+        gateway: GatewayProcess | None = None
         # One gateway at a time, for all scenes with the same cameras.
-        for name in sorted(wanted, key=lambda one: (SCENES[one].cameras, SCENES[one].offline)):
+        for name in sorted(wanted, key=lambda one: SCENES[one].site):
             scene = SCENES[name]
-            key = (scene.cameras, scene.offline)
-            if key not in gateways:
-                for old in gateways.values():
-                    old.end()
-                gateways.clear()
-                place = folder / f"gateway-{scene.cameras}-{'-'.join(map(str, scene.offline))}"
+            if gateway is None or scene.site != served:
+                if gateway is not None:
+                    gateway.end()
+                served = scene.site
+                place = folder / name
                 place.mkdir()
-                gateways[key] = GatewayProcess(place, cameras(scene, sources), {"site": "Warehouse 3"})
-                stack.callback(gateways[key].end)
+                gateway = GatewayProcess(place, cameras(scene, sources), {"site": SITES[scene.language]})
+                stack.callback(gateway.end)
+                report(scene, sources, "on")
             file = options.output / f"{name}.{'png' if options.png else 'jpg'}"
-            picture(browser, gateways[key], scene, file)
+            picture(browser, gateway, scene, file)
             size = file.stat().st_size
             print(f"{file}  {size // 1000} kB", flush=True)
             if size > MAX_BYTES and not options.png:
@@ -168,7 +196,7 @@ def chosen(options: argparse.Namespace) -> list[str]:
         return list(SCENES)
     if options.only:
         return [name for name in SCENES if name in options.only.split(",")]
-    pages = "".join(page.read_text(encoding="utf-8") for page in HERE.glob("*.md"))
+    pages = "".join(page.read_text(encoding="utf-8") for page in (*HERE.glob("*.md"), *HERE.parent.glob("README*.md")))
     return [name for name in SCENES if f"images/{name}.jpg" in pages]
 
 
@@ -177,7 +205,7 @@ def picture(browser: Browser, gateway: GatewayProcess, scene: Scene, file: Path)
     width, height = scene.size
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale=scene.locale, ignore_https_errors=True,
-        has_touch=scene.touch, is_mobile=scene.touch, timezone_id="Europe/Berlin",
+        has_touch=scene.touch, is_mobile=scene.touch,
     )  # fmt: skip
     try:
         page = context.new_page()
@@ -206,7 +234,7 @@ def wait_live(page: Page, name: str) -> None:
     try:
         page.wait_for_function(
             "() => document.querySelector('.tile') && [...document.querySelectorAll('.tile:not([hidden])')].every(tile => "
-            "['live', 'offline'].includes(tile.dataset.state))",
+            "['live', 'offline', 'unplayable'].includes(tile.dataset.state))",
             timeout=LIVE_WITHIN_MS,
         )
     except TimeoutError:
@@ -215,35 +243,56 @@ def wait_live(page: Page, name: str) -> None:
         print(f"{name}: not all pictures move ({counts})", file=sys.stderr)
 
 
-def cameras(scene: Scene, sources: list[dict[str, Any]]) -> dict[str, Any]:
+def cameras(scene: Scene, sources: dict[str, Any]) -> dict[str, Any]:
     """The section of config.yaml."""
-    names = [(group, name) for group, members in PLACES.items() for name in members]
+    english = [name for members in PLACES.values() for name in members]
+    shown = PLACES_ZH if scene.language == "zh" else PLACES
+    names = [(group, name) for group, members in shown.items() for name in members]
     made: dict[str, Any] = {}
     for number in range(scene.cameras):
         group, name = names[number % len(names)]
         again = number // len(names)
-        name = f"{name} {again + 1}" if again else name
-        source = sources[number % len(sources)]
-        gone = number in scene.offline
-        made[name.lower().replace(" ", "-")] = {
-            "name": name, "group": group, "username": "admin", "password": CAMERA_PASSWORD,
-            "rtsp": DEAD if gone else source["main"], **({} if gone else {"sub": source["sub"]}),
+        camera_id = english[number % len(names)].lower().replace(" ", "-")
+        source = sources["cameras"][number % SOURCES]
+        made[f"{camera_id}-{again + 1}" if again else camera_id] = {
+            "name": f"{name} {again + 1}" if again else name, "group": group,
+            "username": "admin", "password": CAMERA_PASSWORD, **address(scene, number, source, sources),
         }  # fmt: skip
     return made
 
 
+def address(scene: Scene, number: int, source: dict[str, Any], sources: dict[str, Any]) -> dict[str, Any]:
+    """Where one camera is."""
+    if number in scene.offline:
+        return {"rtsp": DEAD}
+    if number in scene.h265:
+        return {"rtsp": sources["h265"]["main"]}
+    if number in scene.reporting:
+        return {"address": urlsplit(source["onvif"]).netloc}
+    push = {"push": [NOWHERE]} if number in scene.pushed else {}
+    return {"rtsp": source["main"], "sub": source["sub"], **push}
+
+
+def report(scene: Scene, sources: dict[str, Any], value: str) -> None:
+    """Let the cameras report something that goes on: the first motion, the others tampering."""
+    for number in scene.reporting:
+        kind = "motion" if number == scene.reporting[0] else "tamper"
+        url = f"{sources['control']}/{number % SOURCES + 1}/{kind}?value={value}"
+        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10).close()
+
+
 @contextmanager
-def simulator(base_port: int) -> Iterator[list[dict[str, Any]]]:
-    """Six small cameras in a process of their own."""
+def simulator(*options: str) -> Iterator[dict[str, Any]]:
+    """Small cameras in a process of their own."""
     command = [
-        sys.executable, "-m", "gateway.cli", "simulate", "--json", "--until-eof", "--no-discovery", "--cameras", str(SOURCES),
-        "--base-port", str(base_port), "--fps", "12", "--gop", "24", "--bitrate", "900",
+        sys.executable, "-m", "gateway.cli", "simulate", "--json", "--until-eof", "--no-discovery",
+        "--fps", "8", "--gop", "16", "--bitrate", "700", *options,
     ]  # fmt: skip
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["cameras"]
+            yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
 

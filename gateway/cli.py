@@ -139,6 +139,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from gateway.config.harm import harms
+    from gateway.config.load import read
+
     try:
         config = _load(arguments.config)
     except ConfigError as error:
@@ -146,10 +149,11 @@ def _check(arguments: argparse.Namespace) -> int:
             print(json.dumps({"ok": False, "findings": error.findings}))
             return WRONG_INPUT
         raise
+    warnings = [*config.warnings, *harms(arguments.config, read(arguments.config, os.environ))]
     if arguments.json:
-        print(json.dumps({"ok": True, "cameras": [camera.id for camera in config.cameras], "warnings": config.warnings}))
+        print(json.dumps({"ok": True, "cameras": [camera.id for camera in config.cameras], "warnings": warnings}))
         return OK
-    for warning in config.warnings:
+    for warning in warnings:
         print(warning)
     print(f"{arguments.config}: correct, {len(config.cameras)} cameras")
     return OK
@@ -287,7 +291,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     from gateway.config.model import Config, Discovery, HostPort, Listen
     from gateway.run import serve
 
-    listen = Listen(*(HostPort("0.0.0.0", port) for port in (arguments.https, arguments.http, arguments.rtmp)))
+    https, http, rtmp = (HostPort("0.0.0.0", port) for port in (arguments.https, arguments.http, arguments.rtmp))
+    listen = Listen(https, http, rtmp)
     config = Config(site="Demo", listen=listen, data_dir=arguments.data_dir, discovery=Discovery(enabled=True))
     # Until the gateway runs and listens to it: an end that leaves no simulator behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

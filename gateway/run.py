@@ -16,11 +16,10 @@ from pathlib import Path
 import uvloop
 
 from gateway import memory
-from gateway.config.load import load
 from gateway.config.model import Config
-from gateway.errors import ConfigError
 from gateway.http.access import Access
 from gateway.instance import InstanceLock
+from gateway.reload.attempt import Trigger
 from gateway.service import Service
 
 log = logging.getLogger(__name__)
@@ -61,7 +60,14 @@ async def _serve(config: Config, started: Started, config_path: Path | None) -> 
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
     if config_path is not None:
-        loop.add_signal_handler(signal.SIGHUP, _reload, service, config_path)
+        reloads: set[asyncio.Task[None]] = set()
+
+        def on_hangup() -> None:
+            task = loop.create_task(_reload(service))
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
     await service.start()
     started(service, generated)
     await service.run(stop)
@@ -71,12 +77,5 @@ async def _serve(config: Config, started: Started, config_path: Path | None) -> 
     return clean, 1 if service.failed else 0
 
 
-def _reload(service: Service, config_path: Path) -> None:
-    try:
-        config = load(config_path, os.environ)
-    except ConfigError as error:
-        for finding in error.findings:
-            log.error("%s", finding)
-        log.error("the configuration was not changed; everything keeps running as before")
-        return
-    service.reload(config)
+async def _reload(service: Service) -> None:
+    await service.reload_files(Trigger.SIGNAL)

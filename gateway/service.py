@@ -19,10 +19,11 @@ from typing import Any, TypeVar
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway import __version__, views
-from gateway.config.diff import diff, relabelled
-from gateway.config.model import Camera, Config, HostPort, Push, StreamChoice, UnannouncedPicture
+from gateway.config.diff import ConfigDiff
+from gateway.config.model import Config, Discovery, HostPort, UnannouncedPicture
 from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
+from gateway.doors import Doors
 from gateway.errors import AdoptError
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
@@ -32,25 +33,29 @@ from gateway.http.messages import Request
 from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
-from gateway.http.tls_files import ChildMade
+from gateway.http.tls_files import Served
 from gateway.http.wsgi_bridge import WsgiBridge
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
 from gateway.media import snapshot
 from gateway.media.frame import Frame
 from gateway.media.state import State
-from gateway.media.stream import Stream
 from gateway.memory import give_back
 from gateway.nvr import onvif_device
 from gateway.nvr.logins import Logins
 from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
+from gateway.reload import files
+from gateway.reload.attempt import Attempt, Outcome, Trigger
+from gateway.reload.openers import openers
+from gateway.reload.reloading import ConfigStatus, Reloading
+from gateway.reload.transition import Parts, go_over, own_pair, wanted_doors
 from gateway.rights import StreamRights
+from gateway.roster import Outputs, Roster
 from gateway.rtmp.pushes import Pushes
 from gateway.rtmp.server import RtmpServer
 from gateway.rtmp.tls import ServerTls
 from gateway.sources import address_book, adoption
-from gateway.sources.account import with_login
 from gateway.sources.address_book import AddressBook
 from gateway.sources.adoption import Wish
 from gateway.sources.camera import CameraSource
@@ -60,6 +65,9 @@ from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
 from gateway.web.app import create_app
+from gateway.web.headers import HSTS_S
+from gateway.web.pages import AUTHORITY
+from gateway.web.plain_http import HTTPS_PORT, REDIRECT
 from gateway.web.ports import AdoptedView, CameraView, DiscoveredView, Readiness, WallView
 
 log = logging.getLogger(__name__)
@@ -74,8 +82,12 @@ TRIM_S = 10.0
 """How often free memory goes back to the system."""
 PORT_CALL_S = 3.0
 ADOPT_TURN_S = 2.0
-RTMPS_REFRESH_S = 600.0
+RTMPS_REFRESH_S = 60.0
 """A renewed certificate is in use after this long at the latest."""
+RELOAD_CALL_S = 25.0
+"""A page waits this long for a reload: below the bridge's deadline, above all that a reload does."""
+_SEARCHING = ("search", "follow")
+"""Jobs that exist while discovery is enabled."""
 STOP_READERS_S = 5.0
 """A reader inside libavformat ends with its read timeout. Whatever has not ended by then is left to the process's end."""
 
@@ -88,19 +100,18 @@ class Service:
         self.site = config.site
         self.version = __version__
         self._config = config
-        self._config_path = config_path
         self._adopting = threading.Lock()
         self._access = access
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
-        self._listen = config.listen
-        self._cameras: dict[str, CameraSource] = {}
-        self._streams: dict[str, Stream] = {}
         self._where = Whereabouts(AddressBook(config.data_dir / address_book.FILE_NAME, write_atomically))
         self._where.configure(config.cameras)
         self._finder = OnvifFinder(self._where)
         self._devices = Devices(self._finder.client, self._loop)
-        self._stuck: list[threading.Thread] = []
+        self._pushes = Pushes()
+        self._roster = Roster(self._finder, self._devices, self._pushes, self._loop)
+        self._cameras = self._roster.cameras
+        self._streams = self._roster.streams
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
         self._hls = HlsService(
@@ -116,67 +127,65 @@ class Service:
             policy=self._unannounced_picture,
             silent_audio=config.rtmp.silent_audio,
         )
-        self._pushes = Pushes()
         logins = Logins(config.onvif, access)
-        self._rtsp = RtspOutput(config.listen.rtsp, self._streams.get, logins.for_streams)
+        self._rtsp = RtspOutput(None, self._streams.get, logins.for_streams)
+        self._roster.connect(Outputs(self._hls, self._live, self._rtmp, self._rtsp))
         self._onvif = OnvifDevice(
             onvif_device.identity_of(config.site, access.installation),
             logins,
             lambda: self._cameras.values(),
-            rtsp_port=lambda: self._rtsp.port,
+            rtsp_port=lambda: self.port("rtsp"),
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
-        listen = config.listen
-        certificates = ChildMade(config.data_dir) if listen.https is not None or listen.rtmps is not None else None
-        self._rtmp_tls = (
-            ServerTls(certificates, renews=listen.https is None) if certificates is not None and listen.rtmps else None
-        )
-        pages = create_app(
-            self,
-            access,
-            https_port=listen.https.port if listen.https is not None else None,
-            authority=certificates.authority if certificates is not None else None,
-        )
-        self._bridge = WsgiBridge(pages)
+        self._certificate = Served(config.data_dir, own_pair(config))
+        self._rtmp_tls = ServerTls(self._certificate)
+        self._pages = create_app(self, access)
+        self._bridge = WsgiBridge(self._pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
-        self._http = HttpListeners(
-            Application(router, self._bridge),
-            https=_address(listen.https),
-            http=_address(listen.http),
-            tls=certificates if listen.https is not None else None,
+        self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
+        self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
+        self._parts = Parts(
+            access,
+            self._certificate,
+            self._rtmp_tls,
+            self._doors,
+            self._http,
+            self._hls,
+            self._rtmp,
+            self._onvif,
+            logins,
+            self._roster,
+            self._where,
+            self._search,
+            self._say,
         )
+        self._reloading = Reloading(config_path, os.environ, self.reload, config)
 
     # --- life ---------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Open the ports, then the cameras. Raises ListenError or OSError, having released everything."""
         try:
-            if self._listen.rtmp is not None:
-                await self._rtmp.start(self._listen.rtmp.host, self._listen.rtmp.port)
-            await self._rtsp.start()
-            await self._http.start()
-            if self._listen.rtmps is not None and self._rtmp_tls is not None:
-                await self._rtmp_tls.refresh()
-                await self._rtmp.start_tls(self._listen.rtmps.host, self._listen.rtmps.port, self._rtmp_tls.context)
-                self._scheduler.add_job(self._rtmp_tls.refresh, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
-            if self._config.onvif.enabled:
-                await self._onvif.start(self._config.onvif.listen)
+            await self._doors.change(wanted_doors(self._config))
+            if (onvif := self.port("onvif")) is not None:
+                await self._onvif.announce(HostPort(self._config.onvif.listen.host, onvif))
         except BaseException:
             await self.stop()
             raise
         for warning in self._config.warnings:
             log.warning("%s", warning)
+        self._say(self._config)
         for camera in self._config.cameras:
-            self._add(camera)
+            self._roster.add(camera, self._config)
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
-        if self._config.discovery.enabled:
-            self._scheduler.add_job(self._lookout.search_soon, "interval", seconds=self._config.discovery.interval_s, **_JOB)
-            self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, **_JOB)
-            self._scheduler.add_job(self._lookout.search_soon)
+        self._scheduler.add_job(self._refresh_rtmps, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
+        self._search(self._config.discovery)
+        await self._reloading.begin(self._config)
+        self._scheduler.add_job(self._reloading.watch, "interval", seconds=files.POLL_S, **_JOB)
         self._scheduler.start()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -192,15 +201,16 @@ class Service:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        await self._reloading.end()
         self._lookout.stop()
         self._finder.close()
         deadline = time.monotonic() + STOP_READERS_S
         parting = self._devices.stop()
         self._rtmp.hang_up()
-        for source in self._cameras.values():
-            self._stuck += source.stop()
+        stuck = self._roster.stop()
         closing = (
-            self._onvif.stop(),
+            self._onvif.announce(None),
+            self._doors.close(),
             self._hls.close(),
             self._rtmp.stop(),
             self._rtsp.stop(),
@@ -212,7 +222,7 @@ class Service:
             if isinstance(result, Exception):
                 log.error("stopping: %s", result, exc_info=result)
         try:
-            while (alive := [thread for thread in self._stuck if thread.is_alive()]) and time.monotonic() < deadline:
+            while (alive := [thread for thread in stuck if thread.is_alive()]) and time.monotonic() < deadline:
                 await asyncio.sleep(0.02)
             # These end with the process if they must: what they hold of a camera ends by itself, too.
             while any(thread.is_alive() for thread in parting) and time.monotonic() < deadline:
@@ -231,41 +241,17 @@ class Service:
 
     def port(self, scheme: str) -> int | None:
         """The open port of `https`, `http`, `rtmp`, `rtmps`, `rtsp` or `onvif`."""
-        if scheme in ("rtsp", "onvif"):
-            return self._rtsp.port if scheme == "rtsp" else self._onvif.port
-        if scheme == "rtmp":
-            return self._rtmp.port if self._listen.rtmp is not None else None
-        if scheme == "rtmps":
-            return self._rtmp.tls_port if self._listen.rtmps is not None else None
-        return self._http.port(scheme)
+        return self._doors.port(scheme)
 
-    def reload(self, config: Config) -> None:
-        """Go over to another configuration: cameras that did not change keep running."""
-        change = diff(self._config, config)
-        self._config = config
-        self._where.configure(config.cameras)
-        for camera_id in (*change.removed, *change.changed):
-            self._remove(camera_id)
-        for camera in config.cameras:
-            if camera.id in change.added or camera.id in change.changed:
-                self._add(camera)
-                continue
-            source = self._cameras[camera.id]
-            source.camera = relabelled(source.camera, camera)
-            if camera.id in change.pushes:
-                self._push(camera)
-        self._cameras = {camera.id: self._cameras[camera.id] for camera in config.cameras}
-        log.info(
-            "configuration reloaded: %d cameras added, %d removed, %d changed%s%s",
-            len(change.added),
-            len(change.removed),
-            len(change.changed),
-            (f", {len(change.relabelled)} relabelled" if change.relabelled else "")
-            + (f", {len(change.pushes)} pushed elsewhere" if change.pushes else ""),
-            f"; needs a restart: {', '.join(change.restart_needed)}" if change.restart_needed else "",
-        )
-        for warning in config.warnings:
-            log.warning("%s", warning)
+    async def reload(self, config: Config) -> ConfigDiff:
+        """Go over to another configuration: cameras that did not change keep running. Raises ListenError and OSError, and
+        everything is as before."""
+        self._config, change = await go_over(self._parts, self._config, config)
+        return change
+
+    async def reload_files(self, trigger: Trigger) -> Attempt:
+        """Read the files again and go over to what they say. What is wrong is in the log, the API and the answer."""
+        return await self._reloading.reload(trigger)
 
     # --- GatewayPort: called by Flask's threads ---------------------------------------------------------------------------
 
@@ -334,14 +320,17 @@ class Service:
 
     def adopt(self, wish: Wish) -> AdoptedView:
         """See `GatewayPort.adopt`."""
-        if self._config_path is None:
+        path = self._reloading.path
+        if path is None:
             raise AdoptError("configuration", "this gateway runs without a configuration file and cannot remember a camera")
         # One at a time, and no queue: each occupies one of the few workers for as long as its camera takes.
         if not self._adopting.acquire(timeout=ADOPT_TURN_S):
             raise AdoptError("busy", "another camera is being added; try again")
         try:
-            adopted = adoption.adopt(wish, self._config_path, os.environ)
-            self._on_loop(lambda: self.reload(adopted.config))
+            adopted = adoption.adopt(wish, path, os.environ)
+            attempt = self.reload_config(Trigger.ADOPTION)
+            if attempt.outcome is Outcome.REFUSED:
+                raise AdoptError("configuration", f"the camera was written down but is not served: {attempt.complaints[0]}")
         finally:
             self._adopting.release()
         log.info("camera %s was adopted: %s", adopted.id, adopted.file)
@@ -350,6 +339,14 @@ class Service:
     def device(self, camera_id: str) -> CameraDevice | None:
         """See `GatewayPort.device`."""
         return self._devices.get(camera_id)
+
+    def config_status(self) -> ConfigStatus:
+        """See `GatewayPort.config_status`."""
+        return self._on_loop(self._reloading.status)
+
+    def reload_config(self, trigger: Trigger = Trigger.REQUEST) -> Attempt:
+        """See `GatewayPort.reload_config`."""
+        return asyncio.run_coroutine_threadsafe(self.reload_files(trigger), self._loop).result(RELOAD_CALL_S)
 
     def readiness(self) -> Readiness:
         """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
@@ -362,7 +359,7 @@ class Service:
         camera_id = source.camera.id
         return views.camera_view(
             source,
-            self._listen,
+            self._config.listen,
             pushes=self._pushes.status(camera_id),
             device=self._devices.get(camera_id),
             found_at=self._where.elsewhere(source.camera),
@@ -382,40 +379,33 @@ class Service:
         self._loop.call_soon_threadsafe(look)
         return answer.result(PORT_CALL_S)
 
-    def _add(self, camera: Camera) -> None:
-        camera = with_login(camera, self._config.discovery.credentials)
-        source = CameraSource(camera, self._config.rtsp, self._finder, self._loop)
-        self._cameras[camera.id] = source
-        self._devices.add(source)
-        for stream in source.streams:
-            self._streams[stream.id] = stream
-            self._hls.attach(stream)
-            self._live.attach(stream)
-        source.start()
-        self._push(camera)
+    def _search(self, discovery: Discovery) -> None:
+        """Search the network like this from now on."""
+        for job in _SEARCHING:
+            if self._scheduler.get_job(job) is not None:
+                self._scheduler.remove_job(job)
+        if discovery.enabled:
+            soon, every_s = self._lookout.search_soon, discovery.interval_s
+            self._scheduler.add_job(soon, "interval", seconds=every_s, id=_SEARCHING[0], **_JOB)
+            self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, id=_SEARCHING[1], **_JOB)
+            self._scheduler.add_job(soon)
 
-    def _push(self, camera: Camera) -> None:
-        """Have the pushes of a camera that `config` says."""
-        streams = self._cameras[camera.id].streams
+    def _say(self, config: Config) -> None:
+        """Pages and API speak of this configuration."""
+        self.site = config.site
+        secure = config.listen.https
+        self._pages.config.update(
+            {
+                HTTPS_PORT: secure.port or self.port("https") if secure is not None else None,
+                AUTHORITY: self._certificate.authority if secure is not None or config.listen.rtmps is not None else None,
+                REDIRECT: config.listen.http_redirect,
+                HSTS_S: config.tls.hsts_s,
+            }
+        )
 
-        def of(target: Push) -> Stream | None:
-            wanted = int(target.stream is StreamChoice.SUB)
-            return streams[wanted] if wanted < len(streams) else None
-
-        targets = camera.push if camera.enabled else ()
-        self._pushes.set(camera.id, [(stream, target) for target in targets if (stream := of(target)) is not None])
-
-    def _remove(self, camera_id: str) -> None:
-        source = self._cameras.pop(camera_id)
-        self._pushes.set(camera_id, ())
-        self._devices.remove(camera_id)
-        self._stuck = [thread for thread in self._stuck if thread.is_alive()] + source.stop()
-        for stream in source.streams:
-            self._streams.pop(stream.id, None)
-            self._hls.detach(stream.id)
-            self._live.detach(stream.id)
-            self._rtmp.dismiss(stream, "the camera was removed or changed in the configuration")
-            self._rtsp.dismiss(stream)
+    async def _refresh_rtmps(self) -> None:
+        if self._doors.port("rtmps") is not None:
+            await self._rtmp_tls.refresh()
 
     async def _may_view(self, request: Request) -> bool:
         return (await self._access.check_request(request, Right.VIEW)).allowed
@@ -455,7 +445,3 @@ class Service:
         source = self._cameras.get(camera_id)
         if source is not None and source.status.state is State.OFFLINE:
             source.retry_now()
-
-
-def _address(listen: HostPort | None) -> tuple[str, int] | None:
-    return (listen.host, listen.port) if listen is not None else None

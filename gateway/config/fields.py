@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from types import UnionType
@@ -48,6 +48,8 @@ class Surroundings:
     environ: Mapping[str, str]
     folder: Path
     """Where relative paths start: the folder of config.yaml."""
+    named: set[Path] = field(default_factory=set)
+    """Files that values name, whether they exist or not: a reload has to look at them too."""
 
     def expand(self, text: str) -> str:
         """`text` with `${NAME}` replaced. ValueError if the result cannot be a value."""
@@ -119,7 +121,9 @@ def _key(value: object, info: ValidationInfo) -> Secret:
 
 
 def _secret_file(value: object, info: ValidationInfo) -> Secret:
-    return secrets.read_file(read_path(value, info))
+    path = read_path(value, info)
+    _surroundings(info).named.add(path)
+    return secrets.read_file(path)
 
 
 def read_path(value: object, info: ValidationInfo) -> Path:
@@ -173,6 +177,7 @@ def read_push_url(value: object, info: ValidationInfo) -> PushUrl:
 
 def read_existing_file(value: object, info: ValidationInfo) -> Path:
     path = read_path(value, info)
+    _surroundings(info).named.add(path)
     if not path.is_file():
         raise ValueError("the file does not exist (a relative path starts at the folder of config.yaml)")
     return path

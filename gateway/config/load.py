@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,8 +30,10 @@ from gateway.config.model import (
     Listen,
     Onvif,
     Publish,
+    Reload,
     Rtmp,
     RtspDefaults,
+    Tls,
     View,
     Watch,
 )
@@ -45,8 +47,32 @@ DROP_IN_FOLDER = "conf.d"
 DEFAULT_DATA_FOLDER = "data"
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the files hold. Either `config` is there, or `findings` say what is wrong."""
+
+    config: Config | None
+    findings: tuple[Finding, ...]
+    named: frozenset[Path]
+    """Files that were read because a value names them: passwords, certificates."""
+    settings: ConfigFile | None
+    """As written, with defaults, in the shape of config.yaml without the cameras of other files."""
+    cameras: tuple[tuple[str, str, CameraEntry], ...] = ()
+    """File, id and entry of every camera."""
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    """By file, for the lines."""
+
+
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read the configuration. `ConfigError` holds all findings, sorted by file and line; none repeats a secret."""
+    reading = read(path, environ)
+    if reading.config is None:
+        raise ConfigError([str(finding) for finding in reading.findings])
+    return reading.config
+
+
+def read(path: Path, environ: Mapping[str, str]) -> Reading:
+    """Read the configuration, and keep what a reload and the settings page want to know of it."""
     surroundings = Surroundings(environ, path.parent)
     main = _File.read(path, path.name, 0)
     drop_ins = [_File.read(one, f"{DROP_IN_FOLDER}/{one.name}", order) for order, one in enumerate(_drop_ins(path), 1)]
@@ -60,9 +86,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     if settings is not None:
         _refuse_views_of_unknown_cameras(main, settings.views, files)
     findings = sorted({finding for file in files for finding in file.findings})
+    named = frozenset(surroundings.named)
     if findings or settings is None:
-        raise ConfigError([str(finding) for finding in findings])
-    return Config(
+        return Reading(None, tuple(findings), named, None)
+    config = Config(
         site=settings.site,
         listen=Listen(
             settings.listen.https,
@@ -70,7 +97,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
             settings.listen.rtmp,
             settings.listen.rtmps,
             settings.listen.rtsp,
+            settings.listen.http_redirect,
         ),
+        tls=Tls(settings.tls.certificate, settings.tls.key, settings.tls.hsts or 0.0),
+        reload=Reload(settings.reload.watch),
         data_dir=settings.data_dir or path.parent / DEFAULT_DATA_FOLDER,
         discovery=Discovery(
             settings.discovery.enabled,
@@ -89,6 +119,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         views=tuple(View(key, entry.name or key, entry.cameras, entry.layout) for key, entry in settings.views.items()),
         warnings=tuple(str(warning) for warning in _unread(path)),
     )
+    entries_of = tuple((file.name, key, entry) for file, entries in cameras.items() for key, entry in entries.items())
+    return Reading(config, (), named, settings, entries_of, {file.name: file.document for file in files})
 
 
 def _drop_ins(path: Path) -> list[Path]:

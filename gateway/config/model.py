@@ -25,6 +25,7 @@ __all__ = [
     "Onvif",
     "Publish",
     "Push",
+    "Reload",
     "Rtmp",
     "RtspClient",
     "RtspDefaults",
@@ -32,6 +33,7 @@ __all__ = [
     "Secret",
     "StreamChoice",
     "SubPolicy",
+    "Tls",
     "Transport",
     "UnannouncedPicture",
     "View",
@@ -107,6 +109,28 @@ class Listen:
     rtmp: HostPort | None = _RTMP
     rtmps: HostPort | None = None
     rtsp: HostPort | None = None
+    http_redirect: bool = True
+    """Send people who open a page over plain HTTP to HTTPS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The certificate that HTTPS and RTMPS show."""
+
+    certificate: Path | None = None
+    """None: the box makes one itself."""
+    key: Path | None = None
+    """None: it stands in `certificate`."""
+    hsts_s: float = 0.0
+    """Browsers that have been here keep to HTTPS for this long; 0 is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """How a changed configuration is noticed."""
+
+    watch: bool = True
+    """Look at the files every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +303,8 @@ class Config:
 
     site: str = "Camera Gateway"
     listen: Listen = Listen()
+    tls: Tls = Tls()
+    reload: Reload = Reload()
     data_dir: Path = Path("data")
     discovery: Discovery = Discovery()
     rtsp: RtspDefaults = RtspDefaults()

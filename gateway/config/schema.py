@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainValidator
 
-from gateway.config import addresses, units
+from gateway.config import addresses, tls_pair, units
 from gateway.config.addresses import HostPort
 from gateway.config.camera_schema import CameraEntry
 from gateway.config.fields import (
@@ -30,6 +30,7 @@ from gateway.config.fields import (
     null_is_absent,
     null_is_no_list,
     one_password,
+    read_existing_file,
     read_identifier,
     read_path,
     reader,
@@ -38,11 +39,24 @@ from gateway.config.model import (
     Hls,
     Listen,
     Onvif,
+    Reload,
     Rtmp,
     RtspDefaults,
     WallLayout,
 )
 from gateway.config.secrets import Secret
+
+
+def _hsts(text: str) -> float:
+    if text.lower() in ("off", "false", "no"):
+        return 0.0
+    value_s = units.seconds(text)
+    if not SHORTEST_HSTS_S <= value_s <= LONGEST_HSTS_S:
+        raise ValueError(f"must be off, or between {units.written(SHORTEST_HSTS_S)} and {units.written(LONGEST_HSTS_S)}")
+    return value_s
+
+
+SHORTEST_HSTS_S, LONGEST_HSTS_S = 60.0, 2 * 365 * 86400.0
 
 
 class ListenSection(Section):
@@ -51,6 +65,7 @@ class ListenSection(Section):
     rtmp: Listener = Listen().rtmp
     rtmps: Listener = Listen().rtmps
     rtsp: Listener = Listen().rtsp
+    http_redirect: Flag = Listen().http_redirect
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         seen: dict[HostPort, str] = {}
@@ -63,6 +78,25 @@ class ListenSection(Section):
             seen.setdefault(place, key)
         if self.https is None and self.http is None:
             yield "", "https and http are both off, so there would be no wall: leave one of them on"
+
+
+class TlsSection(Section):
+    certificate: Annotated[Path, PlainValidator(read_existing_file)] | None = None
+    key: Annotated[Path, PlainValidator(read_existing_file)] | None = None
+    hsts: Annotated[float, PlainValidator(reader(_hsts))] | None = None
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.certificate is None:
+            if self.key is not None:
+                yield "key", 'needs "certificate" beside it'
+            return
+        problem = tls_pair.problem(self.certificate, self.key)
+        if problem:
+            yield ("key" if self.key is not None and problem.of_key else "certificate"), problem.message
+
+
+class ReloadSection(Section):
+    watch: Flag = Reload().watch
 
 
 class CredentialEntry(Section):
@@ -168,6 +202,8 @@ class ConfigFile(Section):
 
     site: Label = "Camera Gateway"
     listen: Annotated[ListenSection, BeforeValidator(null_is_absent)] = ListenSection()
+    tls: Annotated[TlsSection, BeforeValidator(null_is_absent)] = TlsSection()
+    reload: Annotated[ReloadSection, BeforeValidator(null_is_absent)] = ReloadSection()
     data_dir: Annotated[Path, PlainValidator(read_path)] | None = None
     discovery: Annotated[DiscoverySection, BeforeValidator(null_is_absent)] = DiscoverySection()
     rtsp: Annotated[RtspSection, BeforeValidator(null_is_absent)] = RtspSection()

@@ -26,6 +26,8 @@ IDLE_KIND = "hls-idle"
 """Kind of the claim that bridges it; not a viewer."""
 GZIP_LEVEL = 4
 """A 5 kB playlist shrinks to a tenth in 60 microseconds; higher levels gain nothing on text this regular."""
+FORMER_S = 30.0
+"""What was listed before a change of the pace stays fetchable this long: twice the longest buffer of a live player."""
 MAX_VARIANTS = 256
 """Rendered playlists kept per change, one for each query that clients carry (tokens)."""
 _SUFFIX = "\0"
@@ -57,6 +59,9 @@ class Channel:
     ) -> None:
         self.stream = stream
         self.window = Window(pace, window_s, first_number=first_number, changed=self._wake)
+        self._pace = pace
+        self._former: Window | None = None
+        self._former_until = 0.0
         self.viewers = Viewers(stream.demand, monotonic)
         self.attached = False
         self.closed = False
@@ -64,11 +69,12 @@ class Channel:
         self._idle_hold: Hold | None = None
         self._used_at = monotonic()
         self._pulse = asyncio.Event()
-        self._window_s = window_s
+        self._skip_s = window_s
+        """A playlist offers delta updates for its whole life or never, whatever becomes of its length."""
         self._rendered: dict[tuple[str, bool], Text] = {}
         self._templates: dict[bool, str] = {}
         self._rendered_version = -1
-        self._joined: tuple[int, bytes] = (-1, b"")
+        self._joined: tuple[Window | None, int, bytes] = (None, -1, b"")
 
     def attach(self) -> None:
         """Start (or go on) cutting the stream."""
@@ -83,9 +89,31 @@ class Channel:
             self.attached = False
             self.stream.unsubscribe(self.window)
             self.window.park()
+            self._former = None
         if self._idle_hold is not None:
             hold, self._idle_hold = self._idle_hold, None
             hold.release()
+
+    def configure(self, pace: Pace, window_s: float) -> None:
+        """Cut at this pace and keep this much."""
+        if pace == self._pace:
+            self.window.set_length(window_s)
+            return
+        attached = self.attached
+        if attached:
+            self.stream.unsubscribe(self.window)
+            self.attached = False
+        self._former, self.window = self.window, self.window.successor(pace, window_s, self._wake)
+        self._former_until = self._monotonic() + FORMER_S
+        self._pace, self._skip_s = pace, window_s
+        self._rendered_version, self._joined = -1, (None, -1, b"")
+        if attached:
+            self.attach()
+        self._wake()
+
+    def window_of(self, run: str) -> Window | None:
+        """The window whose media have this folder."""
+        return next((one for one in (self.window, self._former) if one is not None and one.run_id == run), None)
 
     def rebind(self, stream: Stream) -> None:
         """The camera was configured anew: same id, another `Stream`."""
@@ -111,6 +139,8 @@ class Channel:
     def sweep(self, *, on_demand: bool) -> None:
         """Count the viewers, and leave an on-demand stream nobody has asked for lately. Called about once a second."""
         self.viewers.sweep()
+        if self._former is not None and self._monotonic() >= self._former_until:
+            self._former = None
         if not on_demand:
             if self._idle_hold is not None:
                 hold, self._idle_hold = self._idle_hold, None
@@ -165,7 +195,7 @@ class Channel:
                     segments=window.segments,
                     next_part=window.next_part,
                     # a window that never reaches past the Skip Boundary by a segment has nothing to skip
-                    skippable=self._window_s >= (SKIP_TARGETS + 1) * target_s,
+                    skippable=self._skip_s >= (SKIP_TARGETS + 1) * target_s,
                 ),
                 _SUFFIX,
                 delta=delta,
@@ -189,14 +219,14 @@ class Channel:
             )
         )
 
-    def segment_payload(self, msn: int) -> bytes | None:
+    def segment_payload(self, window: Window, msn: int) -> bytes | None:
         """A complete segment; None if there is none of that number. The last one joined is kept."""
-        segment = self.window.segment(msn)
+        segment = window.segment(msn)
         if segment is None or not segment.complete:
             return None
-        if self._joined[0] != msn:
-            self._joined = (msn, segment.payload())
-        return self._joined[1]
+        if self._joined[:2] != (window, msn):
+            self._joined = (window, msn, segment.payload())
+        return self._joined[2]
 
     def _refresh(self) -> None:
         if self._rendered_version != self.window.version:

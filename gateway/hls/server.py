@@ -23,7 +23,9 @@ from gateway.hls import delivery
 from gateway.hls.channel import Channel, Text
 from gateway.hls.cutter import Pace
 from gateway.hls.delivery import BadDirective, Verdict
+from gateway.hls.window import Window
 from gateway.http.messages import Request, Response
+from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.media.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -47,12 +49,12 @@ _TEXT_TYPE = "text/plain; charset=utf-8"
 
 _CORS = (
     ("access-control-allow-origin", "*"),
-    ("access-control-expose-headers", "content-length, etag, retry-after"),
+    ("access-control-expose-headers", "content-length, content-range, etag, retry-after"),
 )
 _PREFLIGHT = (
     *_CORS,
     ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
-    ("access-control-allow-headers", "authorization, range, if-none-match"),
+    ("access-control-allow-headers", "authorization, range, if-range, if-none-match"),
     ("access-control-max-age", "86400"),
 )
 _METHODS = ("GET", "HEAD")
@@ -88,6 +90,13 @@ class HlsService:
         self._channels: dict[str, Channel] = {}
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
+
+    def configure(self, settings: HlsSettings) -> None:
+        """Cut like this from now on. Another length of the window applies at once; parts and segments of another length
+        cannot stand in a playlist that has promised others, so it is begun anew where the old one ends."""
+        self._settings = settings
+        for channel in self._channels.values():
+            channel.configure(Pace(settings.part_s, settings.segment_s), settings.window_s)
 
     def attach(self, stream: Stream) -> None:
         """A stream was configured. If it is one to be cut always, that begins now."""
@@ -150,62 +159,64 @@ class HlsService:
                     channel.touch()
         run, _, name = rest.partition("/")
         match = _MEDIA_NAME.fullmatch(name)
-        if match is None or run != channel.window.run_id or not channel.attached:
+        window = channel.window_of(run)
+        if match is None or window is None or not channel.attached:
             return _error(404, "no such file")
         with channel.viewers.present(viewer):
             try:
-                return await self._media(request, channel, match)
+                return await self._media(request, channel, window, match)
             finally:
                 channel.touch()
 
     async def _playlist(self, request: Request, channel: Channel, name: str, suffix: str) -> Response:
-        window = channel.window
         try:
             directives = delivery.parse(request.parameters()) if name == "live.m3u8" else delivery.Directives()
         except BadDirective as error:
             return _error(400, str(error))
-        await channel.wait(lambda: window.ready or bool(window.refusal), START_WAIT_S)
+        await channel.wait(lambda: channel.window.ready or bool(channel.window.refusal), START_WAIT_S)
+        window = channel.window
         if not window.ready:
             return _late(channel, window.refusal or "the stream has not begun yet")
         if name == "index.m3u8":
             return _playlist_response(request, channel.multivariant(suffix))
 
         def verdict() -> Verdict:
-            return delivery.judge(directives, window.position, window.cutter.part_target_us / 1e6)
+            return delivery.judge(directives, channel.window.position, channel.window.cutter.part_target_us / 1e6)
 
         if verdict() is Verdict.REFUSE:
             return _error(400, f"the playlist ends at {window.position.last_msn}")
         # Promises hold from here on: the waiting time rests on TARGETDURATION.
         window.cutter.seal()
         limit_s = BLOCK_TARGETS * window.cutter.target_duration
-        if not await channel.wait(lambda: window.ready and verdict() is Verdict.ANSWER, limit_s):
+        if not await channel.wait(lambda: channel.window.ready and verdict() is Verdict.ANSWER, limit_s):
             return _late(channel, "no new picture in time")
         return _playlist_response(request, channel.media(suffix, delta=directives.delta))
 
-    async def _media(self, request: Request, channel: Channel, match: re.Match[str]) -> Response:
-        window = channel.window
+    async def _media(self, request: Request, channel: Channel, window: Window, match: re.Match[str]) -> Response:
         body: bytes | None
         if match["map"] is not None:
             body = window.map(int(match["map"]))
         elif match["part"] is None:
-            body = channel.segment_payload(int(match["msn"]))
+            body = channel.segment_payload(window, int(match["msn"]))
         else:
             msn, index = int(match["msn"]), int(match["part"])
             if (msn, index) == window.next_part:
                 limit_s = BLOCK_TARGETS * window.cutter.target_duration
-                if not await channel.wait(lambda: window.next_part != (msn, index), limit_s):
+                # a window that was succeeded gets no part any more
+                if not await channel.wait(lambda: window.next_part != (msn, index) or channel.window is not window, limit_s):
                     return _late(channel, "the part has not come in time")
             segment = window.segment(msn)
             part = segment.parts[index] if segment is not None and index < len(segment.parts) else None
             body = part.payload if part is not None else None
         if body is None:
-            return _error(404, "no such file")
+            return _error(410, "this has left the window") if _left(window, match) else _error(404, "no such file")
         etag = f'"{window.run_id}-{match[0]}"'
         max_age_s = max(MEDIA_MAX_AGE_MIN_S, MEDIA_MAX_AGE_TARGETS * window.cutter.target_duration)
         headers = (*_CORS, ("cache-control", f"max-age={max_age_s}, immutable"), ("etag", etag))
         if _etag_matches(request.headers.get("if-none-match", ""), etag):
             return Response(304, b"", headers)
-        return Response(200, body, (("content-type", MEDIA_TYPE), *headers))
+        whole = Response(200, body, (("content-type", MEDIA_TYPE), ("accept-ranges", "bytes"), *headers))
+        return _ranged(request, whole, body, etag)
 
     def channel(self, stream: Stream) -> Channel:
         """The stream's channel, made when it is first asked for."""
@@ -228,6 +239,28 @@ class HlsService:
                 self.sweep()
             except Exception:
                 log.exception("hls: counting viewers failed")
+
+
+def _left(window: Window, match: re.Match[str]) -> bool:
+    """Whether the name is one that was there once. The abandoned hint of a segment that ended early never was (6.2.6)."""
+    if match["map"]:
+        return 0 < int(match["map"]) <= window.newest_map
+    return window.first_number <= int(match["msn"]) < window.media_sequence
+
+
+def _ranged(request: Request, whole: Response, body: bytes, etag: str) -> Response:
+    """The whole, or 206 or 416 for a range (RFC 9110 section 14): parts are fetched whole, but caches may ask for less."""
+    asked = request.headers.get("range", "") if request.method == "GET" else ""
+    if not asked or request.headers.get("if-range", etag) != etag:
+        return whole
+    try:
+        wanted = parse_range(asked, len(body))
+    except Unsatisfiable:
+        return _error(416, "no such range", ("content-range", f"bytes */{len(body)}"))
+    if wanted is None:
+        return whole
+    field = ("content-range", wanted.content_range(len(body)))
+    return Response(206, body[wanted.start : wanted.end], (*whole.headers, field))
 
 
 def _suffix(query: str) -> str:

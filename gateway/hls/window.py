@@ -74,6 +74,7 @@ class Window:
         """Of the newest part; empty before the first."""
         self.refusal = ""
         """Why this stream cannot be served as HLS; empty if it can."""
+        self.first_number = first_number
         self.media_sequence = first_number
         self.discontinuity_sequence = max(0, first_number - DISCONTINUITY_EPOCH_S) // DISCONTINUITY_UNIT_S
         self.version = 0
@@ -95,6 +96,18 @@ class Window:
         self._size = 0
         self._seen_us: int | None = None
         self._pdt: tuple[float, int] | None = None
+
+    def successor(self, pace: Pace, window_s: float, changed: Callable[[], None]) -> Window:
+        """An empty window cut at another pace, whose numbers go on where this one's end. This one promises nothing more."""
+        window = Window(pace, window_s, first_number=self.next_part[0] + 1, changed=changed)
+        listed = sum(segment.discontinuity for segment in self._listed)
+        window.discontinuity_sequence = self.discontinuity_sequence + listed
+        window._started_before = self._started_before
+        return window
+
+    def set_length(self, window_s: float) -> None:
+        """Keep this much from the next segment on."""
+        self._window_us = round(window_s * 1e6)
 
     # -- Subscriber
 
@@ -155,6 +168,11 @@ class Window:
     def size(self) -> int:
         """Bytes of media held, listed and retired."""
         return self._size
+
+    @property
+    def newest_map(self) -> int:
+        """Number of the newest initialisation segment; they count from 1."""
+        return self._map_index
 
     def map(self, index: int) -> bytes | None:
         """An initialisation segment."""

@@ -10,6 +10,7 @@ and the authority's in one file, because a pair in two files cannot be replaced 
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import logging
 import sys
 from collections.abc import Callable
@@ -34,7 +35,11 @@ RENEW_DAYS = 30
 BACKDATE = datetime.timedelta(days=2)
 """A viewing machine whose clock is a little behind must accept a certificate made just now."""
 NO_EARLIER_THAN = datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
-"""A Raspberry Pi has no clock of its own and may start in 1970: the authority's validity must not depend on that."""
+"""A Raspberry Pi has no clock of its own and may start in 1970: no validity must depend on that. Until its clock is set it
+counts as this day, else its certificates were over the moment it is, and every hour would make new ones."""
+MAX_ADDRESSES = 40
+"""A VPN or a second network that comes and goes must not cost a new certificate, and every viewer's connection, each time:
+the addresses of the last certificate stay in the next one, up to this many in all."""
 PUBLIC_MODE = 0o644
 
 Pair = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
@@ -60,7 +65,10 @@ class Certificates:
     ) -> None:
         self._directory = data_dir / "tls"
         self._names = names
-        self._now = now
+        self._clock = now
+
+    def _now(self) -> datetime.datetime:
+        return max(self._clock(), NO_EARLIER_THAN)
 
     @property
     def server(self) -> Path:
@@ -84,7 +92,7 @@ class Certificates:
         reason = self._reason_to_renew(authority[0], names)
         if not reason:
             return False
-        self._make_server(authority, names)
+        self._make_server(authority, self._with_former(authority[0], names))
         log.info("server certificate made for %s: %s", ", ".join(_spelled(names)), reason)
         return True
 
@@ -148,6 +156,18 @@ class Certificates:
         if set(names.addresses) - set(covered.get_values_for_type(x509.IPAddress)):
             return "the addresses of the box changed"
         return ""
+
+    def _with_former(self, authority: x509.Certificate, names: BoxNames) -> BoxNames:
+        """`names` with the addresses that the certificate has covered until now."""
+        try:
+            certificate, _key = _read(self.server, self.server)
+            certificate.verify_directly_issued_by(authority)
+            covered = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except (OSError, Damaged, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+            return names
+        former = [one for one in covered.get_values_for_type(x509.IPAddress) if one not in names.addresses]
+        addresses = [one for one in former if isinstance(one, ipaddress.IPv4Address | ipaddress.IPv6Address)]
+        return BoxNames(names.names, (*names.addresses, *addresses)[: max(MAX_ADDRESSES, len(names.addresses))])
 
     def _make_server(self, authority: Pair, names: BoxNames) -> None:
         issuer, issuer_key = authority

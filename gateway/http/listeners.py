@@ -2,7 +2,8 @@
 
 granian binds with SO_REUSEPORT, so a second gateway would share the port silently and take every other connection.
 Therefore the port is first bound here without that option. The same property lets a renewed certificate be put in
-place without a gap: the new server listens before the old one stops.
+place without a gap: the new server listens before the old one stops. What is connected to the old one is closed with it,
+and connects again.
 
 granian installs no signal handlers in this mode, and a stopping server with open HTTP/2 connections ends with
 TimeoutError after its kill timeout, which is the normal end.
@@ -14,7 +15,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from granian.server.embed import Server
 
 from gateway.errors import ListenError
 from gateway.http.rsgi import Application
-from gateway.http.tls_files import TlsFiles
+from gateway.http.tls_files import TlsFiles, version
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,9 @@ HTTP2_STREAMS = 1000
 KILL_TIMEOUT_S = 1.5
 START_DEADLINE_S = 5.0
 START_POLL_S = 0.02
-RENEWAL_CHECK_S = 3600.0
+RENEWAL_CHECK_S = 60.0
+"""Costs two system calls while nothing has changed. The box may get another address at any time, the clock may be set, and a
+certificate that is replaced on the disk should be seen within minutes also where nobody watches files."""
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 
 _QUIET_LOGGING: dict[str, Any] = {"version": 1, "incremental": True, "handlers": {}, "loggers": {"_granian": {}}}
@@ -56,6 +59,30 @@ class _Listener:
     address: Address
     server: Server
     task: asyncio.Task[None]
+    certificate: tuple[int, int, int] | None
+    """Version of the file it was started with."""
+
+
+class HttpDoor:
+    """One open port, whichever server serves it now."""
+
+    def __init__(self, listener: _Listener, leave: Callable[[HttpDoor], Awaitable[None]]) -> None:
+        self.listener = listener
+        self._leave = leave
+
+    @property
+    def scheme(self) -> str:
+        """`https` or `http`."""
+        return self.listener.scheme
+
+    @property
+    def port(self) -> int:
+        """The open port."""
+        return self.listener.address[1]
+
+    async def close(self) -> None:
+        """Listen no longer; what is connected is closed."""
+        await self._leave(self)
 
 
 class HttpListeners:
@@ -65,43 +92,63 @@ class HttpListeners:
         self,
         app: Application,
         *,
-        https: Address | None,
-        http: Address | None,
+        https: Address | None = None,
+        http: Address | None = None,
         tls: TlsFiles | None,
         renewal_check_s: float = RENEWAL_CHECK_S,
     ) -> None:
-        """`tls` is needed for `https`; its certificate is made when starting. Port 0 picks a free one."""
+        """`https` and `http` are what `start` opens. `tls` is needed for `https`; its certificate is made when opening.
+        Port 0 picks a free one."""
         if https is not None and tls is None:
             raise ValueError("https needs certificates")
         self._app = app
         self._wanted = {"https": https, "http": http}
         self._tls = tls
         self._renewal_check_s = renewal_check_s
-        self._listeners: dict[str, _Listener] = {}
+        self._doors: list[HttpDoor] = []
         self._background: set[asyncio.Task[Any]] = set()
+        self._refreshing = asyncio.Lock()
         self._stopping = False
         self.failed: asyncio.Event = asyncio.Event()
         """Set when a listener died on its own; the log says why. The service should then end, to be started again."""
 
     def port(self, scheme: str) -> int | None:
         """The port that is open for `https` or `http`."""
-        listener = self._listeners.get(scheme)
-        return listener.address[1] if listener else None
+        return next((door.port for door in self._doors if door.scheme == scheme), None)
 
     async def start(self) -> None:
         """Open all ports, or none. Raises ListenError; OSError if certificates cannot be written."""
         try:
-            if self._wanted["https"] is not None and self._tls is not None:
-                await asyncio.to_thread(self._tls.ensure)
             free = {scheme: _probe(scheme, address) for scheme, address in self._wanted.items() if address}
             for scheme, address in free.items():
-                self._listeners[scheme] = await self._open(scheme, address)
-                log.info("listening on %s", _spell(scheme, address))
+                await self.open(scheme, address)
         except BaseException:
             await self.stop()
             raise
-        if "https" in self._listeners:
+
+    async def open(self, scheme: str, address: Address) -> HttpDoor:
+        """Open one more port, which belongs to the caller. Raises ListenError; OSError if certificates cannot be written."""
+        if scheme == "https" and self._tls is not None:
+            await asyncio.to_thread(self._tls.ensure)
+        address = _probe(scheme, address)
+        door = HttpDoor(await self._open(scheme, address), self._close_door)
+        self._doors.append(door)
+        log.info("listening on %s", _spell(scheme, address))
+        if scheme == "https" and not self._background:
             self._in_background(self._renew_certificates())
+        return door
+
+    async def refresh(self) -> None:
+        """Serve a renewed certificate now. Raises OSError and ListenError; then the old one stays in use."""
+        async with self._refreshing:
+            secure = [door for door in self._doors if door.scheme == "https"]
+            if self._tls is None or not secure:
+                return
+            await asyncio.to_thread(self._tls.ensure)
+            newest = version(self._tls.server)
+            for door in secure:
+                if door.listener.certificate != newest:
+                    await self._replace(door)
 
     async def stop(self) -> None:
         """Release waiting requests and close all ports, within two seconds."""
@@ -110,16 +157,16 @@ class HttpListeners:
         background = [task for task in self._background if task is not asyncio.current_task()]
         for task in background:
             task.cancel()
-        listeners = list(self._listeners.values())
-        self._listeners.clear()
-        await asyncio.gather(*(_close(listener) for listener in listeners))
+        doors, self._doors = self._doors, []
+        await asyncio.gather(*(_close(door.listener) for door in doors))
         await asyncio.gather(*background, return_exceptions=True)
 
     async def _open(self, scheme: str, address: Address) -> _Listener:
         certificate = self._tls.server if scheme == "https" and self._tls else None
+        served = version(certificate) if certificate is not None else None
         server = _server(self._app, address, certificate)
         task = asyncio.create_task(server.serve(), name=f"{scheme} listener")
-        listener = _Listener(scheme, address, server, task)
+        listener = _Listener(scheme, address, server, task, served)
         try:
             await _reachable(listener)
         except BaseException:
@@ -129,26 +176,30 @@ class HttpListeners:
         return listener
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._stopping or all(listener.task is not task for listener in self._listeners.values()):
+        if self._stopping or all(door.listener.task is not task for door in self._doors):
             return
         error = None if task.cancelled() else task.exception()
         log.error("the %s ended: %s", task.get_name(), _first_line(error) if error else "for no known reason")
         self.failed.set()
 
     async def _renew_certificates(self) -> None:
-        """Hourly, because the box may get another address and a box in a cellar runs for years."""
+        """For as long as the ports are open: a box in a cellar runs for years."""
         while True:
             await asyncio.sleep(self._renewal_check_s)
             try:
-                if self._tls is not None and await asyncio.to_thread(self._tls.ensure):
-                    await self._replace_https()
+                await self.refresh()
             except (OSError, ListenError) as error:
                 log.error("the certificate could not be renewed: %s", _first_line(error))
 
-    async def _replace_https(self) -> None:
-        old = self._listeners["https"]
-        self._listeners["https"] = await self._open("https", old.address)
+    async def _replace(self, door: HttpDoor) -> None:
+        old = door.listener
+        door.listener = await self._open("https", old.address)
         await _close(old)
+
+    async def _close_door(self, door: HttpDoor) -> None:
+        if door in self._doors:
+            self._doors.remove(door)
+            await _close(door.listener)
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="certificate renewal")

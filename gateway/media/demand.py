@@ -52,6 +52,10 @@ class Demand:
         """Call `listener(True)` when the first viewer comes, `listener(False)` when the last one has left."""
         self._listeners.append(listener)
 
+    def off_change(self, listener: Callable[[bool], None]) -> None:
+        """Call it no longer; unknown ones are ignored."""
+        self._listeners = [other for other in self._listeners if other != listener]
+
     def _release(self, kind: str) -> None:
         self._counts[kind] -= 1
         if not self.active:

@@ -26,9 +26,13 @@ class Logins:
     """The gatekeepers of both servers, with one memory for wrong passwords."""
 
     def __init__(self, onvif: Onvif, access: Access, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.users = users_of(onvif)
         self.throttle = Throttle(monotonic)
         self._access = access
+        self.configure(onvif)
+
+    def configure(self, onvif: Onvif) -> None:
+        """Know these users from the next question on."""
+        self.users = users_of(onvif)
         self._both = Authenticator(self.users, realm=REALM, schemes=(Scheme.DIGEST, Scheme.BASIC), qop=True)
         self._digest = Authenticator(self.users, realm=REALM, schemes=(Scheme.DIGEST,), qop=True)
 

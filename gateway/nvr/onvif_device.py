@@ -47,26 +47,47 @@ class OnvifDevice:
         snapshot: Callable[[str], Awaitable[bytes | None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.identity = identity
         self.port: int | None = None
         """The open port."""
-        self._logins = logins
         self._snapshot = snapshot
+        self._clock = clock
         # A keyframe cannot be had from a camera at will, and is not needed: every new viewer starts from the last one.
         catalogue = Catalogue(lambda: media_profiles(cameras()), lambda: rtsp_port() or 0, lambda _token: None)
-        services = (*media_services(catalogue), *events_services(lambda: signals(cameras()), clock=clock))
-        device = device_service(identity, services, clock=clock, users=logins.users)
-        access = Access(TokenJudge(logins.users), logins.for_calls, logins.throttle)
-        self._face = OnvifFace((device, *services), access, clock=clock)
+        self._services = (*media_services(catalogue), *events_services(lambda: signals(cameras()), clock=clock))
+        self.configure(identity, logins)
         self._http = HttpFace(self.handle)
         self._announced: tuple[Announced, ...] = ()
         self._discovery = DiscoveryFace(lambda: self._announced)
+
+    def configure(self, identity: DeviceIdentity, logins: Logins) -> None:
+        """Be this device, for these users, from the next call on."""
+        self.identity = identity
+        self._logins = logins
+        device = device_service(identity, self._services, clock=self._clock, users=logins.users)
+        access = Access(TokenJudge(logins.users), logins.for_calls, logins.throttle)
+        self._face = OnvifFace((device, *self._services), access, clock=self._clock)
 
     async def start(self, listen: HostPort) -> None:
         """Listen, answer WS-Discovery, and say hello. Raises ListenError if the port cannot be had."""
         self.port = await self._http.start(listen.host, listen.port)
         log.info("onvif: listening on %s:%s", listen.host, self.port)
-        self._announced = (Announced(self.identity, listen.host, self.port),)
+        await self.announce(HostPort(listen.host, self.port))
+
+    async def open(self, place: HostPort) -> OnvifDoor:
+        """Open a port, which belongs to the caller; `announce` tells of it. Raises ListenError."""
+        face = HttpFace(self.handle)
+        port = await face.start(place.host, place.port)
+        log.info("onvif: listening on %s:%s", place.host, port)
+        return OnvifDoor(face, port)
+
+    async def announce(self, place: HostPort | None) -> None:
+        """Be found at `place`, whose port is open; None: say goodbye, and be found no longer."""
+        await self._discovery.stop()
+        if place is None:
+            self.port, self._announced = None, ()
+            return
+        self.port = place.port
+        self._announced = (Announced(self.identity, place.host, place.port),)
         try:
             await self._discovery.start()
         except ListenError as error:
@@ -108,6 +129,18 @@ class OnvifDevice:
         if picture is None:
             return HttpResponse(404, b"there has been no picture yet\n")
         return HttpResponse(200, picture, "image/jpeg")
+
+
+class OnvifDoor:
+    """One open port of the device."""
+
+    def __init__(self, face: HttpFace, port: int) -> None:
+        self._face = face
+        self.port = port
+
+    async def close(self) -> None:
+        """Listen no longer; calls under way are cut."""
+        await self._face.stop()
 
 
 def identity_of(site: str, installation: str) -> DeviceIdentity:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gateway.config.model import HostPort
+from gateway.doors import ServerDoor
 from gateway.http.authenticator import Gatekeeper
 from gateway.media.stream import Stream
 from gateway.nvr.profiles import STREAM_PATH
@@ -38,6 +39,10 @@ class RtspOutput:
         """Listen, if it is on. Raises ListenError."""
         if self._listen is not None:
             self.port = await self._server.start(self._listen.host, self._listen.port)
+
+    async def open(self, place: HostPort) -> ServerDoor:
+        """Open one more port, which belongs to the caller. Raises ListenError."""
+        return await self._server.open(place.host, place.port)
 
     async def stop(self) -> None:
         """Say goodbye to all viewers. Harmless if not started."""

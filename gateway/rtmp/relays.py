@@ -19,7 +19,7 @@ class Relays:
         self.policy = policy
         """By stream id: what players get that announce no Enhanced RTMP."""
         self._monotonic = monotonic
-        self._silent_audio = silent_audio
+        self.silent_audio = silent_audio
         self._relays: dict[Stream, Relay] = {}
 
     def __len__(self) -> int:
@@ -29,7 +29,7 @@ class Relays:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)
         if relay is None:
-            relay = Relay(stream, self.policy(stream.id), silent_audio=self._silent_audio, monotonic=self._monotonic)
+            relay = Relay(stream, self.policy(stream.id), silent_audio=self.silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
         relay.policy = self.policy(stream.id)
         refusal = relay.refusal(viewer)

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.config.model import UnannouncedPicture
+from gateway.doors import ServerDoor
 from gateway.errors import ListenError
 from gateway.media.stream import Stream
 from gateway.rtmp.complaints import Complaints
@@ -86,7 +87,7 @@ class RtmpServer:
         self._relays = Relays(policy, monotonic, silent_audio=silent_audio)
         self._connections: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
-        self._server: asyncio.Server | None = None
+        self._server: ServerDoor | None = None
         self._tls: TlsListener | None = None
         self._ticker: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
@@ -107,9 +108,16 @@ class RtmpServer:
     @property
     def port(self) -> int:
         """The port that is listened on; 0 while stopped."""
-        if self._server is None or not self._server.sockets:
-            return 0
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._server.port if self._server is not None else 0
+
+    @property
+    def silent_audio(self) -> bool:
+        """Streams without sound get a silent track. A change counts for streams that nobody plays at that moment."""
+        return self._relays.silent_audio
+
+    @silent_audio.setter
+    def silent_audio(self, wanted: bool) -> None:
+        self._relays.silent_audio = wanted
 
     @property
     def tls_port(self) -> int:
@@ -128,29 +136,39 @@ class RtmpServer:
         Raises:
             ListenError: the port is taken, not allowed, or the address is not this machine's.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(self._connection, host or None, port, backlog=_BACKLOG)
-        except OSError as error:
-            raise ListenError(_explain(host, port, error)) from error
-        self._begin_ticking()
-        log.info("rtmp: listening on %s", _endpoint(host, self.port))
+        self._server = await self.open(host, port)
 
     async def start_tls(self, host: str, port: int, tls: ssl.SSLContext) -> None:
         """Listen for RTMPS, beside or instead of RTMP. Raises as `start` does."""
-        self._tls = TlsListener(self._context, tls)
+        self._tls = await self.open_tls(host, port, tls)
+
+    async def open(self, host: str, port: int) -> ServerDoor:
+        """Open one more port, which belongs to the caller. Raises as `start` does."""
+        loop = asyncio.get_running_loop()
         try:
-            await self._tls.open(host, port)
+            door = ServerDoor(await loop.create_server(self._connection, host or None, port, backlog=_BACKLOG))
         except OSError as error:
             raise ListenError(_explain(host, port, error)) from error
         self._begin_ticking()
-        log.info("rtmps: listening on %s", _endpoint(host, self.tls_port))
+        log.info("rtmp: listening on %s", _endpoint(host, door.port))
+        return door
+
+    async def open_tls(self, host: str, port: int, tls: ssl.SSLContext) -> TlsListener:
+        """Open one more port for RTMPS, which belongs to the caller. Raises as `start` does."""
+        door = TlsListener(self._context, tls)
+        try:
+            await door.open(host, port)
+        except OSError as error:
+            raise ListenError(_explain(host, port, error)) from error
+        self._begin_ticking()
+        log.info("rtmps: listening on %s", _endpoint(host, door.port))
+        return door
 
     async def stop(self) -> None:
-        """Close the listener and every connection. Takes at most a few seconds; harmless if not started."""
+        """Close what `start` opened, and every connection. Takes at most a few seconds; harmless if not started."""
         server, self._server = self._server, None
         if server is not None:
-            server.close()
+            await server.close()
         if self._tls is not None:
             await self._tls.close()
         if self._ticker is not None:
@@ -164,8 +182,6 @@ class RtmpServer:
             try:
                 async with asyncio.timeout(STOP_S):
                     await self._empty.wait()
-                    if server is not None:
-                        await server.wait_closed()
                 break
             except TimeoutError:
                 continue

@@ -76,7 +76,6 @@ class Silenced:
         self._next = end
         self._inner.on_frame(frame)
 
-
     def _late(self, frame: Frame) -> bool:
         """Sound from before the end of the silence. Cameras send it after its picture, and time must grow in every track."""
         if self._filled is None or frame.kind is not Kind.AUDIO:

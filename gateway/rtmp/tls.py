@@ -42,13 +42,11 @@ _PROBLEMS = {
 class ServerTls:
     """The box's certificate for RTMPS, kept up to date."""
 
-    def __init__(self, certificates: TlsFiles, *, renews: bool) -> None:
-        """`renews`: nobody else (the HTTPS listener) makes and renews the certificate."""
+    def __init__(self, certificates: TlsFiles) -> None:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._certificates = certificates
-        self._renews = renews
-        self._loaded: tuple[int, int] | None = None
+        self._loaded: tuple[str, int, int] | None = None
 
     async def refresh(self) -> None:
         """Take up a new certificate; connections that are open keep theirs. Call before the start and now and then.
@@ -63,11 +61,10 @@ class ServerTls:
             log.error("rtmps: the certificate could not be renewed: %s", error)
 
     def _refresh(self) -> None:
-        if self._renews:
-            self._certificates.ensure()
+        self._certificates.ensure()
         file = self._certificates.server
         found = file.stat()
-        version = (found.st_mtime_ns, found.st_ino)
+        version = (str(file), found.st_mtime_ns, found.st_ino)
         if version != self._loaded:
             self.context.load_cert_chain(file)
             self._loaded = version

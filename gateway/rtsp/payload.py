@@ -68,8 +68,7 @@ class Payloader:
                 chunks = packetize_g711(frame.payload, limit)
                 # The marker says that speech begins after silence, which a microphone's stream never tells.
                 return [
-                    Burst(frame.pts + index * limit // channels, [chunk], marked=False)
-                    for index, chunk in enumerate(chunks)
+                    Burst(frame.pts + index * limit // channels, [chunk], marked=False) for index, chunk in enumerate(chunks)
                 ]
             case _:
                 return []

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from gateway.doors import ServerDoor
 from gateway.errors import ListenError
 from gateway.http.authenticator import Gatekeeper
 from gateway.rtsp.connection import Connection, Settings
@@ -61,7 +62,7 @@ class RtspServer:
         self._by_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
         self._empty.set()
-        self._server: asyncio.Server | None = None
+        self._server: ServerDoor | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     @property
@@ -71,20 +72,25 @@ class RtspServer:
 
     async def start(self, host: str, port: int = DEFAULT_PORT) -> int:
         """Listen on `host` (an address) and `port` (0 picks one). Returns the port. Raises ListenError."""
+        self._server = await self.open(host, port)
+        return self._server.port
+
+    async def open(self, host: str, port: int) -> ServerDoor:
+        """Open one more port, which belongs to the caller. Raises ListenError."""
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: Connection(self._settings, self), host, port)
+            door = ServerDoor(await loop.create_server(lambda: Connection(self._settings, self), host, port))
         except OSError as error:
             raise ListenError(f"RTSP: cannot listen on {host}:{port}: {error.strerror or error}") from error
-        self._sweeper = loop.create_task(self._sweep())
-        actual: int = self._server.sockets[0].getsockname()[1]
-        log.info("rtsp: listening on %s:%s", host, actual)
-        return actual
+        if self._sweeper is None:
+            self._sweeper = loop.create_task(self._sweep())
+        log.info("rtsp: listening on %s:%s", host, door.port)
+        return door
 
     async def stop(self) -> None:
         """Stop listening, say goodbye to every viewer, and cut whoever does not leave. Harmless if not started."""
         if self._server is not None:
-            self._server.close()
+            await self._server.close()
             self._server = None
         if self._sweeper is not None:
             self._sweeper.cancel()

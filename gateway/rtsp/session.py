@@ -294,9 +294,7 @@ class Session:
         return response.with_headers(*fields)
 
 
-def _free_channels(
-    wanted: InterleavedChannels | None, taken: Sequence[InterleavedChannels | UdpPorts]
-) -> InterleavedChannels:
+def _free_channels(wanted: InterleavedChannels | None, taken: Sequence[InterleavedChannels | UdpPorts]) -> InterleavedChannels:
     used = {number for pair in taken for number in (pair.rtp, pair.rtcp)}
     if wanted is not None and not used & {wanted.rtp, wanted.rtcp}:
         return wanted

@@ -63,9 +63,7 @@ def describe_interleaved(channels: InterleavedChannels, ssrc: int) -> str:
 
 def describe_udp(client: UdpPorts, server: UdpPorts, ssrc: int) -> str:
     """The answer to a UDP set-up."""
-    return (
-        f"RTP/AVP;unicast;client_port={client.rtp}-{client.rtcp};server_port={server.rtp}-{server.rtcp};ssrc={ssrc:08X}"
-    )
+    return f"RTP/AVP;unicast;client_port={client.rtp}-{client.rtcp};server_port={server.rtp}-{server.rtcp};ssrc={ssrc:08X}"
 
 
 def _pair(text: str, highest: int) -> tuple[int, int] | None:

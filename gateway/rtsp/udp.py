@@ -120,9 +120,7 @@ class UdpSink:
     def _transmit(self, sock: socket.socket, packet: bytes, address: _Address) -> None:
         try:
             sock.sendto(packet, address)
-        except (
-            OSError
-        ):  # full buffer, no route, refused: UDP loses packets, and the session's timeout ends a dead viewer
+        except OSError:  # full buffer, no route, refused: UDP loses packets, and the session's timeout ends a dead viewer
             self.lost += 1
 
     def _on_readable(self, sock: socket.socket, is_rtcp: bool) -> None:

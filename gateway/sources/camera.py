@@ -6,13 +6,15 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.config.model import Camera, RtspDefaults, SubPolicy
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
-from gateway.media.timestamps import Timeline
 from gateway.sources import watch
 from gateway.sources.account import Account
+from gateway.sources.legacy import Legacy
 from gateway.sources.location import CameraFinder, Fixed, Location, Shared
 from gateway.sources.publish import PublishSource
 from gateway.sources.rtsp import RtspReader
@@ -37,8 +39,11 @@ class StreamSource:
         *,
         on_demand: bool,
         loop: asyncio.AbstractEventLoop,
+        legacy: Legacy | None = None,
     ) -> None:
-        self.stream = Stream(stream_id)
+        """`legacy` is what the camera's source left behind that was configured before this one."""
+        legacy = legacy or Legacy(Stream(stream_id))
+        self.stream = legacy.stream
         self.on_demand = on_demand
         self.audio_note = ""
         self._location = location
@@ -46,9 +51,10 @@ class StreamSource:
         self._account = account
         self._loop = loop
         self._open = False
-        self._timeline = Timeline()
+        self._timeline = legacy.timeline
         self._reader: RtspReader | None = None
-        self._last_thread: threading.Thread | None = None
+        self._sink: LoopSink | None = None
+        self._last_thread = legacy.thread
         self._stopping: asyncio.TimerHandle | None = None
         if on_demand:
             self.stream.set_status(_idle())
@@ -69,9 +75,34 @@ class StreamSource:
         """End pulling, for good. The threads returned are still on their way out."""
         self._open = False
         self._cancel_stopping()
+        self.stream.demand.off_change(self._on_demand)
+        sink = self._sink
         self._halt()
+        if sink is not None:
+            sink.release()
+        self.stream.end()
         thread = self._last_thread
         return [thread] if thread is not None and thread.is_alive() else []
+
+    def legacy(self) -> Legacy:
+        """What the next source of this stream goes on with. After `stop()`."""
+        return Legacy(self.stream, self._timeline, self._last_thread)
+
+    def adjust(self, settings: PullSettings, *, on_demand: bool) -> None:
+        """Take up what needs no new session: timeouts, and whether the stream is pulled while nobody watches."""
+        open_s, read_s = settings.open_timeout_s, settings.read_timeout_s
+        self._settings = replace(self._settings, open_timeout_s=open_s, read_timeout_s=read_s)
+        if self._reader is not None:
+            self._reader.set_timeouts(open_s, read_s)
+        if on_demand is self.on_demand:
+            return
+        self.on_demand = on_demand
+        if on_demand:
+            self.stream.demand.on_change(self._on_demand)
+            self._on_demand(self.stream.demand.active)
+        else:
+            self.stream.demand.off_change(self._on_demand)
+            self._on_demand(True)
 
     def retry_now(self) -> None:
         """The camera was seen on the network."""
@@ -110,7 +141,7 @@ class StreamSource:
             if self._reader is reader:
                 self.stream.set_status(status)
 
-        sink = LoopSink(self._loop, self.stream, on_status, self._on_audio_note)
+        sink = self._sink = LoopSink(self._loop, self.stream, on_status, self._on_audio_note)
         reader = RtspReader(
             self.stream.id,
             self._location,
@@ -149,8 +180,16 @@ class StreamSource:
 class CameraSource:
     """A camera with its main stream and, where it has one, its sub stream."""
 
-    def __init__(self, camera: Camera, defaults: RtspDefaults, finder: CameraFinder, loop: asyncio.AbstractEventLoop) -> None:
-        """`camera` has the login to be used (`account.with_login`)."""
+    def __init__(
+        self,
+        camera: Camera,
+        defaults: RtspDefaults,
+        finder: CameraFinder,
+        loop: asyncio.AbstractEventLoop,
+        legacies: Mapping[str, Legacy] | None = None,
+    ) -> None:
+        """`camera` has the login to be used (`account.with_login`). `legacies`, by stream id, are those of the source that
+        the camera had before its configuration changed: whoever watches one of these streams goes on watching it."""
         self.camera = camera
         """The name and whatever else needs no new session may be replaced while it runs."""
         self.account = Account()
@@ -158,15 +197,26 @@ class CameraSource:
         self._disabled = _disabled(camera)
         self._shared = Shared(camera, finder) if camera.address is not None else None
         main, sub = locations(camera, self._shared)
+        old = legacies or {}
         sources: list[StreamSource | PublishSource] = []
         if camera.publish is not None:
-            sources.append(PublishSource(camera.id, camera.publish.key, second=camera.publish.second, audio=camera.audio))
+            sources.append(
+                PublishSource(
+                    camera.id,
+                    camera.publish.key,
+                    second=camera.publish.second,
+                    audio=camera.audio,
+                    legacy=old.get(camera.id),
+                )
+            )
         elif main is not None:
             settings, account = pull_settings(camera, defaults), self.account
-            sources.append(StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop))
+            sources.append(
+                StreamSource(camera.id, main, settings, account, on_demand=False, loop=loop, legacy=old.get(camera.id))
+            )
             if sub is not None:
-                on_demand = camera.sub_policy is SubPolicy.ON_DEMAND
-                sources.append(StreamSource(f"{camera.id}.sub", sub, settings, account, on_demand=on_demand, loop=loop))
+                on_demand, name = camera.sub_policy is SubPolicy.ON_DEMAND, f"{camera.id}.sub"
+                sources.append(StreamSource(name, sub, settings, account, on_demand=on_demand, loop=loop, legacy=old.get(name)))
         self.sources: tuple[StreamSource | PublishSource, ...] = tuple(sources)
         if self._disabled is not None:
             for source in self.sources:
@@ -191,6 +241,18 @@ class CameraSource:
     def stop(self) -> list[threading.Thread]:
         """End pulling; returns the threads still on their way out."""
         return [thread for source in self.sources for thread in source.stop()]
+
+    def legacies(self) -> dict[str, Legacy]:
+        """By stream id, what the camera's next source goes on with. After `stop()`."""
+        return {source.stream.id: source.legacy() for source in self.sources}
+
+    def adjust(self, camera: Camera, defaults: RtspDefaults) -> None:
+        """Go on as `camera`, which differs in nothing that needs a new session."""
+        self.camera = camera
+        for position, source in enumerate(self.sources):
+            if isinstance(source, StreamSource):
+                on_demand = position > 0 and camera.sub_policy is SubPolicy.ON_DEMAND
+                source.adjust(pull_settings(camera, defaults), on_demand=on_demand)
 
     def tick(self) -> None:
         """Look whether pictures still come."""

@@ -16,10 +16,10 @@ from gateway.config.model import SecondPublisher, Secret
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
-from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
 from gateway.rtmp.publisher import Publisher
 from gateway.sources import watch
+from gateway.sources.legacy import Legacy
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +46,16 @@ class PublishSource:
         *,
         second: SecondPublisher = SecondPublisher.REFUSE,
         audio: bool = True,
+        legacy: Legacy | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self.stream = Stream(stream_id, monotonic=monotonic, wall=wall)
+        """`legacy` is what the camera's source left behind that was configured before this one."""
+        legacy = legacy or Legacy(Stream(stream_id, monotonic=monotonic, wall=wall))
+        self.stream = legacy.stream
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""
-        self.timeline = Timeline()
+        self.timeline = legacy.timeline
         self.audio = audio
         self._key = key
         self._second = second
@@ -74,8 +77,17 @@ class PublishSource:
     def stop(self) -> list[threading.Thread]:
         """Let the publisher go, for good. No thread is left behind."""
         self._open = False
-        self._dismiss("the camera was removed or changed in the configuration")
+        publisher, self._publisher = self._publisher, None  # what it still sends belongs to nobody
+        self.stream.end()
+        if publisher is not None:
+            reason = "the camera was removed or changed in the configuration"
+            publisher.dismiss(reason)
+            self.stream.set_status(self._status(State.OFFLINE, reason, "waiting"))
         return []
+
+    def legacy(self) -> Legacy:
+        """What the next source of this stream goes on with. After `stop()`."""
+        return Legacy(self.stream, self.timeline)
 
     def retry_now(self) -> None:
         """There is nobody to ask."""

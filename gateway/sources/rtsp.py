@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.errors import (
     Ended,
@@ -117,6 +118,10 @@ class RtspReader:
         session = self._session
         if session is not None:
             session.interrupt()
+
+    def set_timeouts(self, open_timeout_s: float, read_timeout_s: float) -> None:
+        """From the next session on. Event loop: one reference is replaced."""
+        self._settings = replace(self._settings, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
     def retry_now(self) -> None:
         """The camera announced itself: cut a waiting back-off short. A wait for something else than its return goes on."""

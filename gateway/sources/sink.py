@@ -46,6 +46,12 @@ class LoopSink:
         self._on_status = on_status
         self._on_audio_note = on_audio_note
         self._waiting: list[Frame] = []
+        self._released = False
+
+    def release(self) -> None:
+        """From here on nothing arrives. Event loop; the reader may still be on its way out of libavformat, and its stream
+        belongs to the next one."""
+        self._released = True
 
     def begin(self, expected: frozenset[Kind], audio_note: str) -> None:
         """See `Sink.begin`."""
@@ -72,6 +78,10 @@ class LoopSink:
 
     def _call(self, function: Callable[..., None], *args: object) -> None:
         try:
-            self._loop.call_soon_threadsafe(function, *args)
+            self._loop.call_soon_threadsafe(self._deliver, function, args)
         except RuntimeError:
             pass  # the loop is closed: the process ends, and with it everybody who could have listened
+
+    def _deliver(self, function: Callable[..., None], args: tuple[object, ...]) -> None:
+        if not self._released:
+            function(*args)

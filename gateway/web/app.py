@@ -6,7 +6,7 @@ import mimetypes
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask.json.provider import DefaultJSONProvider
 
 import gateway
@@ -19,10 +19,12 @@ from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.camera_page import camera_page
 from gateway.web.cookies import form_token, keep_cookies
 from gateway.web.discovery_page import discovery_page
-from gateway.web.headers import security_headers
-from gateway.web.pages import AUTHORITY, HTTPS_PORT, pages
+from gateway.web.headers import HSTS_S, keep_to_https, security_headers
+from gateway.web.pages import AUTHORITY, pages
+from gateway.web.plain_http import HTTPS_PORT, to_https
 from gateway.web.ports import GatewayPort
 from gateway.web.ptz_api import ptz
+from gateway.web.settings_page import settings_page
 from gateway.web.watch import watch
 
 WEB_ROOT = Path(gateway.__file__).parent.parent / "web"
@@ -82,8 +84,10 @@ def create_app(
     app.register_blueprint(adoption)
     app.register_blueprint(health)
     app.register_blueprint(ptz)
+    app.register_blueprint(settings_page)
     app.register_blueprint(camera_page)
     errors.install(app)
+    app.before_request(to_https)
     app.after_request(keep_cookies)
     app.after_request(_secure)
 
@@ -96,6 +100,9 @@ def create_app(
 
 def _secure(response: Response) -> Response:
     host = request.headers.get("Host") if host_name() is not None else None
-    for name, value in security_headers(host).items():
+    headers = security_headers(host)
+    if request.scheme == "https":
+        headers |= keep_to_https(current_app.config.get(HSTS_S, 0.0))
+    for name, value in headers.items():
         response.headers.setdefault(name, value)
     return response

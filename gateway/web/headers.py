@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+HSTS_S = "GATEWAY_HSTS_S"
+"""Key of the application's configuration: seconds, 0 is off."""
+
+
+def keep_to_https(seconds: float) -> dict[str, str]:
+    """RFC 6797, for answers over HTTPS. Without `includeSubDomains`: other machines are not ours to decide for."""
+    return {"Strict-Transport-Security": f"max-age={seconds:.0f}"} if seconds > 0 else {}
+
 
 def security_headers(host: str | None, embedders: Iterable[str] = ()) -> dict[str, str]:
     """Headers for an answer to a client that reached us under `host` (with port), None if that is malformed.

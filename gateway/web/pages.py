@@ -10,10 +10,10 @@ from gateway.http.access import ADMIN, Proof, Right
 from gateway.web.caller import access, decide, host_name, plain_request, safe_next
 from gateway.web.cookies import form_token_good, log_in, log_out
 from gateway.web.errors import failure
+from gateway.web.plain_http import HTTPS_PORT
 
 pages = Blueprint("pages", __name__)
 
-HTTPS_PORT = "GATEWAY_HTTPS_PORT"
 AUTHORITY = "GATEWAY_AUTHORITY"
 
 

@@ -12,6 +12,8 @@ from typing import Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
+from gateway.reload.attempt import Attempt
+from gateway.reload.reloading import ConfigStatus
 from gateway.sources.adoption import Wish
 
 
@@ -220,6 +222,12 @@ class GatewayPort(Protocol):
 
         Its own methods say which of them block.
         """
+
+    def config_status(self) -> ConfigStatus:
+        """The configuration in use, and how the last reading of its files went."""
+
+    def reload_config(self) -> Attempt:
+        """Read the configuration's files now. Takes as long as opening ports does, at most 25 s."""
 
     def readiness(self) -> Readiness:
         """Whether the gateway serves as configured."""

@@ -93,6 +93,8 @@ def push_json(push: PushView) -> Json:
         "bitrate": round(push.bitrate),
         "dropped": push.dropped,
     }
+
+
 def wall_view_json(view: WallView) -> Json:
     """One view of the configuration."""
     return {"id": view.id, "name": view.name, "cameras": list(view.cameras), "layout": view.layout}

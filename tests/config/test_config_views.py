@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config.addresses import web_origin
-from gateway.config.diff import diff
+from gateway.config.diff import ConfigDiff, diff
 from gateway.config.load import load
 from gateway.config.model import Config, View, WallLayout
 from gateway.errors import ConfigError
@@ -71,7 +71,8 @@ def test_mistakes_in_a_view(tmp_path: Path, view: str, message: str) -> None:
 
 
 def test_a_changed_view_touches_no_camera_and_needs_no_restart(tmp_path: Path) -> None:
-    assert not diff(read(tmp_path, ""), read(tmp_path, "views:\n  a: {cameras: [gate]}\nwatch: {embed: ['*']}\n"))
+    found = diff(read(tmp_path, ""), read(tmp_path, "views:\n  a: {cameras: [gate]}\nwatch: {embed: ['*']}\n"))
+    assert found == ConfigDiff(settings=("watch.embed", "views"))
 
 
 @pytest.mark.parametrize("site", ["*", "https://portal.example", "http://10.0.0.1:8080", "https://*.example.org"])

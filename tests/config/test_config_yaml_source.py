@@ -50,9 +50,7 @@ def test_a_bomb_of_aliases_is_refused_at_once() -> None:
 def test_a_long_chain_of_aliases_does_not_exhaust_the_stack() -> None:
     chain = ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: *a{n - 1}}}" for n in range(1, 2000)]
     document = read("\n".join(chain).encode())
-    assert [message for _, _, message in document.problems] == [
-        "is nested more than 20 levels deep through its aliases"
-    ]
+    assert [message for _, _, message in document.problems] == ["is nested more than 20 levels deep through its aliases"]
 
 
 def test_the_repr_of_a_value_does_not_hold_it() -> None:

@@ -177,7 +177,7 @@ def test_no_subscription_is_left_behind_by_a_reload_or_the_end(simulated, servin
                 await eventually(lambda: when(gateway.camera(), lambda found: found["events"]["listening"]))
                 assert listeners(simulated) == 1
                 changed = replace(config.cameras[0], name=f"Yard {number}")
-                gateway.service.reload(replace(config, cameras=(changed,)))
+                await gateway.service.reload(replace(config, cameras=(changed,)))
             await eventually(lambda: when(gateway.camera(), lambda found: found["events"]["listening"]))
             await eventually(lambda: asyncio.sleep(0, listeners(simulated) == 1))
         assert listeners(simulated) == 0

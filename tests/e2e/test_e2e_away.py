@@ -106,7 +106,9 @@ def test_cut_connection_is_back_within_seconds(
 
 
 def test_eight_dead_cameras_do_not_delay_the_eight_good_ones(
-    gst_camera: Callable[..., GstCamera], gateway: Callable[..., GatewayProcess], relay: Callable[..., RtspRelay],
+    gst_camera: Callable[..., GstCamera],
+    gateway: Callable[..., GatewayProcess],
+    relay: Callable[..., RtspRelay],
 ) -> None:
     good = gst_camera(mounts=8, width=320, height=180, fps=10, gop=10)
     alone = gateway({f"good{n}": {"rtsp": good.url(n)} for n in range(8)})

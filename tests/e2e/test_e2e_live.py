@@ -6,16 +6,21 @@ without it the limits are those that a busy machine keeps, too.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sys
 import time
+import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from child import Child, until
 from gateway_process import GatewayProcess
 from gst_process import GstCamera
 from playwright.sync_api import Page
-from wall_page import READ_CLOCK, behind, tiles, wait_states
+from wall_page import OLDEST_LIVE, behind, tiles, wait_states
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
 
@@ -30,6 +35,8 @@ GOAL_MS = {"ws-webcodecs": 200, "ws-mse": 400}
 REORDERING_MS = 80
 """Two B-frames at 25 fps: what putting them in order takes, in the camera and in the decoder together."""
 """95 % of all pictures are younger than this, alone on a machine."""
+CLOCK_MS = 40
+"""The picture that was being painted when something happened."""
 BUSY_MS = 3000
 """What is asked of a machine that has other things to do."""
 
@@ -37,6 +44,8 @@ Cameras = Callable[..., GstCamera]
 Gateways = Callable[..., GatewayProcess]
 Walls = Callable[..., Page]
 
+SLEEP_S = 5.0
+"""Long enough that pages notice, and that the gateway gives up a connection that does not answer."""
 HIDE = (
     "let hidden = false; Object.defineProperty(document, 'hidden', { get: () => hidden });"
     "window.hide = (value) => { hidden = value; document.dispatchEvent(new Event('visibilitychange')); };"
@@ -59,26 +68,6 @@ WATCH = """
 }
 """
 """Notes the longest time without a new picture on a tile."""
-OLDEST_LIVE = f"""
-(id) => {{
-  const read = {READ_CLOCK};
-  window.__live = {{worst: 0, readings: 0}};
-  let wasLive = false;
-  const sample = () => {{
-    const tile = window.__wall.tiles.find((one) => one.id === id);
-    const {{behind}} = read().find((one) => one.id === id);
-    const live = tile.state === 'live';
-    if (live && wasLive && behind !== null) {{
-      window.__live.worst = Math.max(window.__live.worst, behind);
-      window.__live.readings += 1;
-    }}
-    wasLive = live;
-    setTimeout(sample, 40);
-  }};
-  sample();
-}}
-"""
-"""Notes how old the oldest picture is that the tile calls live. Pixels may follow the word by one refresh of the screen."""
 
 
 def watched(page: Page, seconds: float) -> dict[str, list[int]]:
@@ -97,10 +86,43 @@ def p95(ages: list[int]) -> int:
     return ages[int(len(ages) * 0.95)]
 
 
+def chromium_renderers() -> list[int]:
+    """Processes that run pages, among those that this one has started."""
+    parents: dict[int, int] = {}
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+            if b"--type=renderer" in (stat.parent / "cmdline").read_bytes():
+                found.append(int(stat.parent.name))
+        except OSError:  # ended in between
+            continue
+
+    def ours(pid: int) -> bool:
+        while pid > 1:
+            pid = parents.get(pid, 0)
+            if pid == os.getpid():
+                return True
+        return False
+
+    renderers = [pid for pid in found if ours(pid)]
+    assert renderers
+    return renderers
+
+
 def wait_back(page: Page, name: str, since: float, limit_s: float) -> float:
     """Seconds from `since` (monotonic) until the tile is live."""
     wait_states(page, {name: ("live",)}, max(0.1, since + limit_s - time.monotonic()))
     return time.monotonic() - since
+
+
+def nothing_from_before(page: Page, cause: float) -> dict[str, float]:
+    """Since the tile said that something was wrong, it has called no picture live from before `cause` (Unix seconds)."""
+    seen: dict[str, float] = page.evaluate("window.__live")
+    assert seen["breaks"] >= 1, "the tile never said that something was wrong"
+    assert seen["since"] is not None, "no picture could be read since"
+    assert seen["since"] >= cause * 1000 - CLOCK_MS, f"called live: {seen['since'] / 1000 - cause:.2f} s before the cause"
+    return seen
 
 
 def test_muted_tiles_decode_on_a_canvas_and_a_heard_one_plays_through_media_source(
@@ -148,7 +170,7 @@ def test_a_camera_that_goes_comes_back_within_three_seconds_in_another_size(
     wait_states(page, {"yard": ("live",), "gate": ("live",)}, FIRST_PICTURES_S)
     page.evaluate(OLDEST_LIVE, "yard")
     page.evaluate("window.__notReloaded = true")
-    killed_at = time.monotonic()
+    killed_at, cause = time.monotonic(), time.time()
     camera.kill()
     wait_states(page, {"yard": ("offline",)}, 5)
     said_s = time.monotonic() - killed_at
@@ -158,7 +180,7 @@ def test_a_camera_that_goes_comes_back_within_three_seconds_in_another_size(
     back_s = wait_back(page, "yard", camera.restart(), BACK_WITHIN_S)
     page.wait_for_timeout(500)
     stats = page.evaluate("window.__wall.tile('yard').stats()")
-    worst = page.evaluate("window.__live")
+    worst = nothing_from_before(page, cause)
     camera.freeze()
     frozen_at = time.monotonic()
     wait_states(page, {"yard": ("late", "stalled")}, 4)
@@ -188,13 +210,14 @@ def test_a_gateway_that_is_killed_comes_back_on_the_wall_by_itself(
     wait_states(page, {"yard": ("live",)}, FIRST_PICTURES_S)
     assert tiles(page)["yard"]["transport"] == transport
     page.evaluate(OLDEST_LIVE, "yard")
+    cause = time.time()
     service.child.end(signal.SIGKILL)
     wait_states(page, {"yard": ("stalled",)}, 10)
     assert "gateway does not answer" in page.inner_text("[data-camera=yard] .tile-reason")
     service.start()
     back_s = wait_back(page, "yard", time.monotonic(), BACK_WITHIN_S)
     page.wait_for_timeout(500)
-    worst = page.evaluate("window.__live")
+    worst = nothing_from_before(page, cause)
     print(f"\n{transport}: live {back_s:.2f} s after the gateway's return; oldest picture called live {worst['worst']} ms")
     assert worst["worst"] < 1500, "what was taken before the gateway died is not called live"
     assert tiles(page)["yard"]["transport"] == transport
@@ -221,16 +244,55 @@ def test_a_page_that_was_hidden_or_slept_shows_live_pictures_at_once(
     worst = page.evaluate("window.__live.worst")
     print(f"\nlive {shown_s:.2f} s after the page was shown again; oldest picture called live {worst} ms")
     assert worst < BUSY_MS
-    # a laptop that was shut: the page does not run at all, while the gateway gives its connection up
-    session = page.context.new_cdp_session(page)
-    session.send("Debugger.enable")
-    session.send("Debugger.pause")
-    time.sleep(3.5)
-    session.send("Debugger.disable")
+    # a laptop that was shut: nothing of the page runs, while the gateway gives its connection up
+    renderers = chromium_renderers()
+    asleep = time.time()
+    for pid in renderers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        time.sleep(SLEEP_S)
+    finally:
+        for pid in renderers:
+            os.kill(pid, signal.SIGCONT)
     woke_s = wait_back(page, "yard", time.monotonic(), BACK_WITHIN_S)
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1500)
     assert (behind(page)["yard"] or 0) < BUSY_MS
-    print(f"live {woke_s:.2f} s after the page went on")
+    seen = page.evaluate("window.__live")
+    assert seen["readings"] > 5
+    print(f"live {woke_s:.2f} s after the page went on; oldest picture called live {seen['worst']} ms")
+    assert seen["worst"] < SLEEP_S * 1000 / 2, "what came while it slept was called live"
+    assert seen["since"] is None or seen["since"] >= asleep * 1000 - CLOCK_MS
+
+
+def test_a_picture_that_changes_its_size_in_mid_stream_goes_on(gateway: Gateways, wall: Walls, tmp_path: Path) -> None:
+    options = ["--cameras", "1", "--base-port", "0", "--size", "800x448", "--fps", "12", "--gop", "24", "--bitrate", "600"]
+    command = [sys.executable, "-m", "gateway.cli", "simulate", "--json", "--no-discovery", *options]
+    simulator = Child(command, tmp_path / "simulator.log", {"PYTHONUNBUFFERED": "1"})
+    try:
+        until(lambda: "control" in simulator.text, 20, "the simulator")
+        told = json.loads(next(line for line in simulator.text.splitlines() if line.startswith("{")))
+        service = gateway({"yard": {"rtsp": told["cameras"][0]["main"], "username": "admin", "password": "camera-demo"}})
+        service.wait_live("yard")
+        page = wall(service)
+        wait_states(page, {"yard": ("live",)}, FIRST_PICTURES_S)
+        page.wait_for_function("() => window.__wall.tile('yard').stats().width === 800")
+        page.evaluate(OLDEST_LIVE, "yard")
+        page.evaluate(WATCH, "yard")
+        request = urllib.request.Request(f"{told['control']}/1/resize?value=640x360", method="POST")
+        urllib.request.urlopen(request, timeout=10).close()
+        began = time.monotonic()
+        page.wait_for_function("() => window.__wall.tile('yard').stats().width === 640")
+        changed_s = time.monotonic() - began
+        page.wait_for_timeout(1000)
+        seen, gap = page.evaluate("window.__live"), page.evaluate("window.__watch.gap")
+        print(f"\nnew size after {changed_s:.2f} s; longest gap {gap:.0f} ms; oldest picture called live {seen['worst']} ms")
+        assert changed_s < BACK_WITHIN_S
+        assert gap < BACK_WITHIN_S * 1000
+        assert seen["worst"] < BUSY_MS
+        assert tiles(page)["yard"]["state"] == "live"
+        assert tiles(page)["yard"]["restarts"] == 0
+    finally:
+        simulator.end()
 
 
 def test_a_focused_tile_changes_to_the_main_stream_without_a_gap_or_says_why_it_does_not(

@@ -92,9 +92,7 @@ def plays(tmp_path_factory: pytest.TempPathFactory, play_seconds: float) -> Iter
 
 @pytest.mark.parametrize("protocol", ["rtmp", "hls"])
 @pytest.mark.parametrize("name", KINDS)
-def test_every_frame_arrives_in_order_and_with_sound(
-    plays: dict[tuple[str, str], Play], name: str, protocol: str
-) -> None:
+def test_every_frame_arrives_in_order_and_with_sound(plays: dict[tuple[str, str], Play], name: str, protocol: str) -> None:
     play, kind = plays[name, protocol], KINDS[name]
     complaints = play.complaints
     if kind.options.get("jitter"):

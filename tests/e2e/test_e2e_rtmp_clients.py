@@ -118,9 +118,7 @@ def plays(gateway: GatewayProcess, clips: dict[str, Path]) -> Iterator[dict[tupl
         gateway.wait_live(*clips)
         rates = {name: clip.with_suffix(".flv").stat().st_size / (SECONDS + SLACK_S) for name, clip in clips.items()}
         jobs = {
-            (client, kind): pool.submit(
-                PLAYERS[client], Wish(gateway.rtmp(kind), SECONDS, rates[kind], KINDS[kind].video)
-            )
+            (client, kind): pool.submit(PLAYERS[client], Wish(gateway.rtmp(kind), SECONDS, rates[kind], KINDS[kind].video))
             for client, kind in PLAYS
             if not missing(client)
         }
@@ -181,9 +179,7 @@ def _verdict(seen: Seen, kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(("client", "kind"), PLAYS)
-def test_player_gets_every_picture_in_order(
-    plays: dict[tuple[str, str], Future[Seen]], client: str, kind: str
-) -> None:
+def test_player_gets_every_picture_in_order(plays: dict[tuple[str, str], Future[Seen]], client: str, kind: str) -> None:
     if why := missing(client):
         absent(why)
     seen = plays[client, kind].result()
@@ -194,9 +190,7 @@ def test_player_gets_every_picture_in_order(
 
 
 @pytest.mark.parametrize(("client", "kind"), PUBLISHES)
-def test_what_an_encoder_sends_is_what_is_seen(
-    publishes: dict[tuple[str, str], Future[Seen]], client: str, kind: str
-) -> None:
+def test_what_an_encoder_sends_is_what_is_seen(publishes: dict[tuple[str, str], Future[Seen]], client: str, kind: str) -> None:
     if why := missing(client):
         absent(why)
     seen = publishes[client, kind].result()

@@ -140,9 +140,9 @@ def test_segment_is_joined_once() -> None:
         channel.attach()
         stream.push([*camera(6), video(90_000 * 6, key=True)])
         msn = channel.window.media_sequence
-        assert channel.segment_payload(msn) is channel.segment_payload(msn)
-        assert channel.segment_payload(channel.window.next_part[0]) is None
-        assert channel.segment_payload(1) is None
+        assert channel.segment_payload(channel.window, msn) is channel.segment_payload(channel.window, msn)
+        assert channel.segment_payload(channel.window, channel.window.next_part[0]) is None
+        assert channel.segment_payload(channel.window, 1) is None
 
     asyncio.run(scenario())
 

@@ -58,9 +58,7 @@ def digest(
 def test_the_example_of_rfc_2617() -> None:
     secret = md5("Mufasa:testrealm@host.com:Circle Of Life")
     nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
-    response = digest_response(
-        secret, "GET", "/dir/index.html", nonce, qop="auth", nc="00000001", cnonce="0a4f113b"
-    )
+    response = digest_response(secret, "GET", "/dir/index.html", nonce, qop="auth", nc="00000001", cnonce="0a4f113b")
     assert response == "6629fae49393a05397450978507c4ef1"
 
 

@@ -116,8 +116,10 @@ def test_a_box_whose_clock_starts_in_1970_heals_when_it_learns_the_time(box: Box
     box.now = datetime.datetime(1970, 1, 1, 0, 1, tzinfo=datetime.UTC)
     assert box.ensure()
     authority = box.authority()
+    assert box.server().not_valid_before_utc > box.now
+    assert not box.ensure(), "a new certificate every hour until the clock is set"
     box.now = NOW
-    assert box.ensure()
+    box.ensure()
     assert box.authority() == authority
     assert box.server().not_valid_before_utc < NOW < box.server().not_valid_after_utc
 
@@ -158,3 +160,25 @@ def test_a_key_of_another_certificate_is_noticed(box: Box, tmp_path: Path):
     (other.directory / "ca.key").rename(box.directory / "ca.key")
     assert box.ensure()
     box.server().verify_directly_issued_by(box.authority())
+
+
+def test_an_address_that_comes_and_goes_costs_one_certificate_and_not_one_each_time(box: Box):
+    box.ensure()
+    box.addresses.append("10.8.0.2")  # a VPN
+    assert box.ensure()
+    for present in (False, True, False, True):
+        box.addresses.remove("10.8.0.2") if not present else box.addresses.append("10.8.0.2")
+        assert not box.ensure()
+    box.addresses.remove("10.8.0.2")
+    box.addresses.append("192.168.7.9")
+    assert box.ensure()
+    covered = box.server().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(ip) for ip in covered.get_values_for_type(x509.IPAddress)][-2:] == ["192.168.7.9", "10.8.0.2"]
+
+
+def test_the_addresses_of_a_box_that_travels_do_not_pile_up(box: Box):
+    for number in range(100):
+        box.addresses = ["127.0.0.1", f"10.0.0.{number}"]
+        assert box.ensure()
+    covered = box.server().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert len(covered.get_values_for_type(x509.IPAddress)) == 40

@@ -248,7 +248,7 @@ def test_a_listener_that_dies_later_is_reported(tmp_path: Path, caplog):
     async def run() -> None:
         async with serving(tmp_path) as served:
             assert not served.listeners.failed.is_set()
-            served.listeners._listeners["http"].server.stop()
+            next(one for one in served.listeners._doors if one.scheme == "http").listener.server.stop()
             await asyncio.wait_for(served.listeners.failed.wait(), 3)
 
     asyncio.run(run())
@@ -273,7 +273,7 @@ def test_a_new_address_of_the_box_gets_a_new_certificate_while_serving(tmp_path:
         options = {"names": lambda: BoxNames(tuple(names), ()), "renewal_check_s": 0.05}
         async with serving(tmp_path, **options) as served:
             before = await certificate(served)
-            old = served.listeners._listeners["https"].task
+            old = served.listeners._doors[0].listener.task
             names.append("warehouse")
             await asyncio.wait_for(asyncio.wait({old}), 5)
             assert await certificate(served) != before

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.http.addresses import BoxNames
 from gateway.http.tls_files import ChildMade
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +43,36 @@ def test_the_gateway_itself_never_loads_what_makes_certificates() -> None:
     script = "import sys, gateway.service, gateway.run; print(sorted({'cryptography', 'zeep', 'numpy'} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert told.stdout.strip() == "[]", "8 MB of memory"
+
+
+def test_a_child_is_started_only_when_something_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minute's look at the certificate must not cost a process on a Pi."""
+    now = {"names": BoxNames(("localhost",), ()), "monotonic": 0.0, "wall": 1e9}
+    started = []
+
+    def child(module: str, failure: str, *arguments: str) -> bool:
+        started.append(module)
+        files.server.parent.mkdir(exist_ok=True)
+        files.server.write_text("x")
+        return True
+
+    monkeypatch.setattr("gateway.http.tls_files._child", child)
+    files = ChildMade(tmp_path, names=lambda: now["names"], monotonic=lambda: now["monotonic"], wall=lambda: now["wall"])
+    files.ensure()
+
+    def runs(**change: object) -> bool:
+        before = len(started)
+        now.update(change)
+        for _ in range(3):
+            files.ensure()
+        assert len(started) <= before + 1
+        return len(started) > before
+
+    assert not runs(monotonic=60.0, wall=1e9 + 60)
+    assert not runs(wall=1e9 + 1800), "NTP that corrects minutes is no reason"
+    assert runs(wall=1e9 + 8000), "a clock that was set is one"
+    assert runs(wall=1e9 - 8000), "also backwards"
+    assert runs(names=BoxNames(("localhost", "shed"), ()))
+    assert runs(monotonic=60.0 + 3600)
+    files.server.unlink()
+    assert runs()

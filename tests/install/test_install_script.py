@@ -155,7 +155,7 @@ def test_packages_the_tests_need_are_named_before_anything_else_is_done(machine:
     result = machine.run("test")
     assert result.returncode == 1
     players = ("ffmpeg", "rtmpdump", "mpv", "vlc-bin", "gstreamer1.0-tools")
-    for package in (*players, "nodejs", "curl", "openssl", "iproute2", "chromium"):
+    for package in (*players, "nodejs", "curl", "openssl", "iproute2", "chromium", "firefox-esr"):
         assert package in result.stderr
     assert not (machine.tree / ".venv").exists()
 

@@ -52,7 +52,7 @@ class House:
 
     def __init__(self, folder: Path, limits: ServerLimits | None = None) -> None:
         self.certificates = Certificates(folder, names=names)
-        self.tls = ServerTls(self.certificates, renews=True)
+        self.tls = ServerTls(self.certificates)
         self.yard = Stream("yard")
         self.phone = PublishSource("phone", Secret("sesame"))
         self.phone.start()
@@ -287,7 +287,7 @@ def test_damaged_certificate_keeps_the_old_one_in_use(house, caplog):
     async def main() -> None:
         async with house() as made:
             first = await certificate_of(made.server.tls_port)
-            made.tls._renews = False
+            made.certificates.ensure = lambda: False
             made.certificates.server.write_text("nonsense")
             await made.tls.refresh()
             assert "rtmps: the certificate could not be renewed" in caplog.text

@@ -57,8 +57,7 @@ def make_avcc(sps: bytes, pps: bytes) -> bytes:
 def make_hvcc(vps: bytes, sps: bytes, pps: bytes) -> bytes:
     plain = sps.replace(b"\0\0\3", b"\0\0")
     arrays = b"".join(
-        bytes((0x80 | kind, 0, 1)) + len(unit).to_bytes(2, "big") + unit
-        for kind, unit in ((32, vps), (33, sps), (34, pps))
+        bytes((0x80 | kind, 0, 1)) + len(unit).to_bytes(2, "big") + unit for kind, unit in ((32, vps), (33, sps), (34, pps))
     )
     return b"\x01" + plain[3:15] + b"\xf0\x00\xfc\xfd\xf8\xf8\x00\x00\x0f\x03" + arrays
 
@@ -147,8 +146,7 @@ def g711(codec: Codec = Codec.PCMU) -> Footage:
 
 def _sound(config: TrackConfig, payloads: list[bytes], step: int) -> Footage:
     frames = tuple(
-        Frame(config, index * step, index * step, step, True, False, 0.0, payload)
-        for index, payload in enumerate(payloads)
+        Frame(config, index * step, index * step, step, True, False, 0.0, payload) for index, payload in enumerate(payloads)
     )
     return Footage(config, frames, len(payloads) * step)
 

@@ -67,9 +67,7 @@ def make_room(make_player: Any) -> Callable[..., Room]:
     return lambda *footage, **options: Room(make_player, *footage, **options)
 
 
-def test_nothing_is_sent_before_the_answer_is_out(
-    make_room: Callable[..., Room], video_footage: Any, aac_footage: Any
-) -> None:
+def test_nothing_is_sent_before_the_answer_is_out(make_room: Callable[..., Room], video_footage: Any, aac_footage: Any) -> None:
     room = make_room(video_footage(Codec.H264), aac_footage())
     room.player.push(1.5)
     assert room.delivery.start() == pytest.approx(1.0, abs=0.03), "the cached GOP begins at its keyframe"

@@ -9,8 +9,11 @@ from gateway.rtsp.packetize_h264 import FU_A, STAP_A, packetize_h264
 
 SPS, PPS = b"\x67\x42\x00\x1f\xaa", b"\x68\xce\x3c\x80"
 _UNITS = st.lists(
-    st.builds(lambda head, size: bytes((head,)) + bytes(index % 251 for index in range(size)),
-              st.sampled_from([0x65, 0x41, 0x06, 0x01]), st.integers(0, 700)),
+    st.builds(
+        lambda head, size: bytes((head,)) + bytes(index % 251 for index in range(size)),
+        st.sampled_from([0x65, 0x41, 0x06, 0x01]),
+        st.integers(0, 700),
+    ),
     min_size=1,
     max_size=4,
 )

@@ -9,8 +9,12 @@ from gateway.rtsp.packetize_h265 import AGGREGATION, FRAGMENTATION, packetize_h2
 
 VPS, SPS, PPS = b"\x40\x01\x0c\x01", b"\x42\x01\x01\x01", b"\x44\x01\xc1\x72"
 _UNITS = st.lists(
-    st.builds(lambda kind, temporal, size: bytes((kind << 1, temporal)) + bytes(i % 251 for i in range(size)),
-              st.sampled_from([1, 19, 20, 39]), st.integers(1, 7), st.integers(0, 700)),
+    st.builds(
+        lambda kind, temporal, size: bytes((kind << 1, temporal)) + bytes(i % 251 for i in range(size)),
+        st.sampled_from([1, 19, 20, 39]),
+        st.integers(1, 7),
+        st.integers(0, 700),
+    ),
     min_size=1,
     max_size=4,
 )

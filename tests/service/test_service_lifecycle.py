@@ -81,11 +81,12 @@ def test_reload_changes_what_changed_and_leaves_the_rest_running(config, serving
         async with serving(before) as service:
             streams = dict(service._streams)
             readers = {name: source.sources[0]._reader for name, source in service._cameras.items()}
-            service.reload(after)
+            await service.reload(after)
             assert [view.id for view in service.cameras()] == ["comes", "changes", "stays"]
             assert service._streams["stays"] is streams["stays"]
             assert service._cameras["stays"].sources[0]._reader is readers["stays"]
-            assert service._streams["changes"] is not streams["changes"]
+            assert service._streams["changes"] is streams["changes"], "its viewers would be dismissed"
+            assert service._cameras["changes"].sources[0]._reader is not readers["changes"]
             assert service.camera("changes").name == "Other"
             assert service.camera("goes") is None
             for name in ("goes", "changes"):
@@ -120,11 +121,11 @@ def test_a_camera_that_is_only_called_otherwise_goes_on(config, serving):
         before = camera("yard", group="West")
         async with serving(replace(config, cameras=(before,))) as service:
             source = service._cameras["yard"]
-            service.reload(replace(config, cameras=(replace(before, name="Depot", group="East"),)))
+            await service.reload(replace(config, cameras=(replace(before, name="Depot", group="East"),)))
             assert service._cameras["yard"] is source
             view = service.camera("yard")
             assert (view.name, view.group) == ("Depot", "East")
-            service.reload(replace(config, cameras=(replace(before, audio=False),)))
+            await service.reload(replace(config, cameras=(replace(before, audio=False),)))
             assert service._cameras["yard"] is not source
 
     asyncio.run(main())
@@ -198,7 +199,7 @@ def test_camera_is_asked_where_discovery_has_seen_it(config, serving, monkeypatc
             service._lookout._introduce = lambda device: None
             await service._lookout.search()
             one = Camera("yard", "Yard", address="127.0.0.9")
-            service.reload(replace(config, cameras=(one,)))
+            await service.reload(replace(config, cameras=(one,)))
             async with asyncio.timeout(5):
                 await asked.wait()
             assert [(view.camera_id, view.state.value) for view in service.discovered()] == [("yard", "known")]

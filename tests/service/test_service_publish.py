@@ -72,7 +72,7 @@ def test_changed_key_ends_the_publisher_that_has_the_old_one(config, serving):
         async with serving(replace(config, cameras=(phone(),))) as service:
             process, said = await encoder(service)
             await becomes(service, State.LIVE)
-            service.reload(replace(config, cameras=(phone("other"),)))
+            await service.reload(replace(config, cameras=(phone("other"),)))
             assert await process.wait() != 0
             await said
             process, said = await encoder(service)

@@ -118,14 +118,14 @@ def test_reload_of_one_target_leaves_the_other_and_the_camera_alone(config, serv
                 loop = asyncio.get_running_loop()
                 began = loop.time()
                 after = dataclasses.replace(phone, push=(one, nowhere("three")))
-                service.reload(dataclasses.replace(before, cameras=(after,)))
+                await service.reload(dataclasses.replace(before, cameras=(after,)))
                 await until(lambda: far.camera("two").status.state is State.OFFLINE)
                 assert loop.time() - began < 1
                 await until(lambda: service.camera("phone").pushes[1].state == "retrying")
                 assert service.camera("phone").status.state is State.LIVE
                 assert far.camera("one").status.state is State.LIVE
                 assert far.camera("one").status.since == since
-                service.reload(dataclasses.replace(before, cameras=()))
+                await service.reload(dataclasses.replace(before, cameras=()))
                 await until(lambda: far.camera("one").status.state is State.OFFLINE)
                 await encoder.wait()
         finally:

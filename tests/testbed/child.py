@@ -26,7 +26,11 @@ class Child:
         self.output = output
         with output.open("wb") as file:
             self.process = subprocess.Popen(
-                list(command), stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=ROOT,
+                list(command),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=ROOT,
                 env={**os.environ, **(environ or {})},
             )
 

@@ -155,9 +155,7 @@ class GatewayProcess:
         """SIGHUP, and wait until it was heard."""
         before = self.log.count("configuration reloaded") + self.log.count("was not changed")
         self.child.send(signal.SIGHUP)
-        until(
-            lambda: self.log.count("configuration reloaded") + self.log.count("was not changed") > before, 5, "reload"
-        )
+        until(lambda: self.log.count("configuration reloaded") + self.log.count("was not changed") > before, 5, "reload")
 
     def terminate(self, timeout_s: float = 20.0) -> tuple[int, float]:
         """SIGTERM: (exit code, seconds it took)."""

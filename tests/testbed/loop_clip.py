@@ -12,8 +12,15 @@ START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 
 
 def encode(
-    path: Path, *, codec: str = "h264", width: int = 1280, height: int = 720, fps: int = 25, gop: int = 50,
-    bitrate_kbit: int = 2000, seconds: int = 8,
+    path: Path,
+    *,
+    codec: str = "h264",
+    width: int = 1280,
+    height: int = 720,
+    fps: int = 25,
+    gop: int = 50,
+    bitrate_kbit: int = 2000,
+    seconds: int = 8,
 ) -> Path:
     """Write an Annex B clip whose every access unit begins with a delimiter. Noise keeps the bit rate at what is asked."""
     rate = ["-b:v", f"{bitrate_kbit}k", "-maxrate", f"{bitrate_kbit}k", "-bufsize", f"{bitrate_kbit}k"]
@@ -22,10 +29,31 @@ def encode(
     else:
         coder = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "aud=1:scenecut=0:open-gop=0:log-level=none"]
     subprocess.run(
-        ["ffmpeg", "-y", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=size={width}x{height}:rate={fps},noise=alls=14:allf=t",
-         "-t", str(seconds), *coder, "-bf", "0", "-g", str(gop), *rate, "-pix_fmt", "yuv420p",
-         "-f", "hevc" if codec == "h265" else "h264", str(path)],
-        check=True, timeout=120,
+        [
+            "ffmpeg",
+            "-y",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            f"testsrc2=size={width}x{height}:rate={fps},noise=alls=14:allf=t",
+            "-t",
+            str(seconds),
+            *coder,
+            "-bf",
+            "0",
+            "-g",
+            str(gop),
+            *rate,
+            "-pix_fmt",
+            "yuv420p",
+            "-f",
+            "hevc" if codec == "h265" else "h264",
+            str(path),
+        ],
+        check=True,
+        timeout=120,
     )
     return path
 

@@ -117,9 +117,7 @@ def _decode(packet: av.Packet, seen: Seen) -> None:
         seen.decode_errors += 1
 
 
-def run(
-    command: list[str], enough: Callable[[bytes], bool], *, merged: bool = False, more_s: float = 0.0
-) -> tuple[bytes, str]:
+def run(command: list[str], enough: Callable[[bytes], bool], *, merged: bool = False, more_s: float = 0.0) -> tuple[bytes, str]:
     """Standard output until there is enough of it, and what else was printed (with `merged` all is one)."""
     environ = {**os.environ, "HOME": "/nonexistent"}
     environ.pop("XDG_RUNTIME_DIR", None)
@@ -319,5 +317,3 @@ def encode(path: Path, *options: str, seconds: float, video: bool = True, audio:
     command = ["ffmpeg", "-y", "-v", "error", *picture, *sound, "-t", str(seconds), *coders, *options, str(path)]
     subprocess.run(command, check=True, timeout=120)
     return path
-
-

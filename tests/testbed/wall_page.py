@@ -51,6 +51,35 @@ _READER = """
 """
 READ_CLOCK = f"() => [...document.querySelectorAll('[data-camera]')].map({_READER})"
 """How many milliseconds ago the picture on each tile was taken, by the clock in its pixels; null if it cannot be read."""
+OLDEST_LIVE = f"""
+(id) => {{
+  const read = {READ_CLOCK};
+  const seen = window.__live = {{worst: 0, readings: 0, breaks: 0, since: null}};
+  let wasLive = false, at = performance.now();
+  const sample = () => {{
+    // what stood on a screen while nothing ran is not what the page shows when it runs again
+    if (performance.now() - at > 1000) wasLive = false;
+    at = performance.now();
+    const tile = window.__wall.tiles.find((one) => one.id === id);
+    const {{behind}} = read().find((one) => one.id === id);
+    const live = tile.state === 'live';
+    if (live && wasLive && behind !== null) {{
+      seen.worst = Math.max(seen.worst, behind);
+      seen.readings += 1;
+      if (seen.breaks) seen.since = Math.min(seen.since ?? Infinity, Date.now() - behind);
+    }}
+    if (!live && wasLive) {{
+      seen.breaks += 1;
+      seen.since = null;
+    }}
+    wasLive = live;
+    setTimeout(sample, 40);
+  }};
+  sample();
+}}
+"""
+"""Notes how old the oldest picture is that the tile calls live, and when the oldest was taken (Unix milliseconds) of those
+that it called live since it last said that it was not. Pixels may follow the word by one refresh of the screen."""
 
 
 def open_wall(context: BrowserContext, service: GatewayProcess, scheme: str = "https", transport: str = "") -> Page:

@@ -10,6 +10,7 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "testbed"))
 STATIC = ROOT / "web" / "static"
 HLS_LIBRARY = "vendor/hls.light.min.mjs"
 CODECS = "avc1.42C00D"
@@ -31,14 +33,26 @@ CONTENT_SECURITY_POLICY = (
     "media-src 'self' blob:; worker-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 )
 TYPES = {
-    ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml",
-    ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".m4s": "video/mp4", ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".m3u8": "application/vnd.apple.mpegurl",
+    ".mp4": "video/mp4",
+    ".m4s": "video/mp4",
+    ".jpg": "image/jpeg",
 }
 FIRST_PLAYLIST_S = 15.0
 VIEWING_TOKEN = "the-viewing-token"
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 
 
@@ -57,15 +71,48 @@ class LiveSource:
         self.directory.mkdir(parents=True, exist_ok=True)
         playlist = self.directory / "live.m3u8"
         before = playlist.stat().st_mtime_ns if playlist.exists() else 0
-        self._process = subprocess.Popen([
-            "ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "lavfi", "-i", self.pattern,
-            "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-profile:v", "baseline",
-            "-pix_fmt", "yuv420p", "-threads", "1", "-g", "5",
-            "-f", "hls", "-hls_time", "0.5", "-hls_list_size", "10", "-hls_segment_type", "fmp4",
-            "-hls_flags", "delete_segments+program_date_time+append_list+discont_start+omit_endlist+temp_file",
-            "-hls_fmp4_init_filename", f"init{self._run}.mp4",
-            "-hls_segment_filename", str(self.directory / f"run{self._run}-%d.m4s"), str(playlist),
-        ])
+        self._process = subprocess.Popen(
+            [
+                "ffmpeg",
+                "-nostdin",
+                "-loglevel",
+                "error",
+                "-re",
+                "-f",
+                "lavfi",
+                "-i",
+                self.pattern,
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-tune",
+                "zerolatency",
+                "-profile:v",
+                "baseline",
+                "-pix_fmt",
+                "yuv420p",
+                "-threads",
+                "1",
+                "-g",
+                "5",
+                "-f",
+                "hls",
+                "-hls_time",
+                "0.5",
+                "-hls_list_size",
+                "10",
+                "-hls_segment_type",
+                "fmp4",
+                "-hls_flags",
+                "delete_segments+program_date_time+append_list+discont_start+omit_endlist+temp_file",
+                "-hls_fmp4_init_filename",
+                f"init{self._run}.mp4",
+                "-hls_segment_filename",
+                str(self.directory / f"run{self._run}-%d.m4s"),
+                str(playlist),
+            ]
+        )
         deadline = time.monotonic() + FIRST_PLAYLIST_S
         while not playlist.exists() or playlist.stat().st_mtime_ns == before:
             if time.monotonic() > deadline or self._process.poll() is not None:
@@ -91,17 +138,38 @@ class LiveSource:
 def camera(camera_id: str, name: str, **changes: Any) -> dict[str, Any]:
     """A live camera with one H.264 stream as the API describes it."""
     return {
-        "id": camera_id, "name": name, "state": "live", "since": time.time() - 600, "reason": "", "code": "",
-        "next_retry": None, "picture_at": time.time(), "streams": [stream(camera_id)], "urls": {}, **changes,
+        "id": camera_id,
+        "name": name,
+        "state": "live",
+        "since": time.time() - 600,
+        "reason": "",
+        "code": "",
+        "next_retry": None,
+        "picture_at": time.time(),
+        "streams": [stream(camera_id)],
+        "urls": {},
+        **changes,
     }
 
 
 def stream(stream_id: str, **changes: Any) -> dict[str, Any]:
     """One stream as the API describes it."""
     return {
-        "id": stream_id, "codec": "h264", "codecs": CODECS, "width": 320, "height": 180, "fps": 10.0, "audio": None,
-        "audio_note": "", "bitrate": 200000.0, "keyframe_interval": 0.5, "viewers": {"rtmp": 0, "hls": 0, "ws": 0},
-        "state": "live", "reason": "", "on_demand": False, **changes,
+        "id": stream_id,
+        "codec": "h264",
+        "codecs": CODECS,
+        "width": 320,
+        "height": 180,
+        "fps": 10.0,
+        "audio": None,
+        "audio_note": "",
+        "bitrate": 200000.0,
+        "keyframe_interval": 0.5,
+        "viewers": {"rtmp": 0, "hls": 0, "ws": 0},
+        "state": "live",
+        "reason": "",
+        "on_demand": False,
+        **changes,
     }
 
 
@@ -157,7 +225,11 @@ class FakeGateway:
             self._send(handler, 200, "text/html; charset=utf-8", page.encode())
         elif path == "/api/v1/cameras" and self.signed_in:
             report = {
-                "site": self.site, "version": self.version, "now": time.time(), "views": self.views, "cameras": self.cameras,
+                "site": self.site,
+                "version": self.version,
+                "now": time.time(),
+                "views": self.views,
+                "cameras": self.cameras,
             }
             self._send(handler, 200, "application/json", json.dumps(report).encode())
         elif path == "/api/v1/cameras":
@@ -224,10 +296,26 @@ class FakeGateway:
 def jpeg(directory: Path) -> bytes:
     """One test picture."""
     path = directory / "snapshot.jpg"
-    subprocess.run([
-        "ffmpeg", "-nostdin", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=640x360",
-        "-frames:v", "1", "-pix_fmt", "yuvj420p", str(path),
-    ], check=True, timeout=20)
+    subprocess.run(
+        [
+            "ffmpeg",
+            "-nostdin",
+            "-loglevel",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=640x360",
+            "-frames:v",
+            "1",
+            "-pix_fmt",
+            "yuvj420p",
+            str(path),
+        ],
+        check=True,
+        timeout=20,
+    )
     return io.BytesIO(path.read_bytes()).getvalue()
 
 

@@ -32,7 +32,9 @@ def until_state(page: Page, *states: str, index: int = 0, timeout_ms: int = FIRS
     begun = time.monotonic()
     page.wait_for_function(
         "([index, states]) => states.includes(window.__wall?.tiles[index]?.state)",
-        arg=[index, list(states)], timeout=timeout_ms, polling=50,
+        arg=[index, list(states)],
+        timeout=timeout_ms,
+        polling=50,
     )
     return time.monotonic() - begun
 
@@ -263,9 +265,7 @@ def test_language_follows_the_browser_and_the_switch_is_remembered(
     context.close()
 
 
-def test_tiles_are_reached_and_crossed_with_the_keyboard(
-    gateway: Any, make_camera: Callable[..., Any], page: Page
-) -> None:
+def test_tiles_are_reached_and_crossed_with_the_keyboard(gateway: Any, make_camera: Callable[..., Any], page: Page) -> None:
     gateway.cameras = [make_camera(f"c{number}", f"Camera {number}", state="disabled") for number in range(4)]
     page.goto(gateway.url)
     until_state(page, "disabled", index=3)
@@ -279,9 +279,7 @@ def test_tiles_are_reached_and_crossed_with_the_keyboard(
     assert page.evaluate("document.activeElement.dataset.camera") == "c0"
 
 
-def test_tiles_out_of_sight_do_not_play(
-    gateway: Any, source: Any, make_camera: Callable[..., Any], chromium: Browser
-) -> None:
+def test_tiles_out_of_sight_do_not_play(gateway: Any, source: Any, make_camera: Callable[..., Any], chromium: Browser) -> None:
     names = [f"c{number}" for number in range(4)]
     gateway.cameras = [make_camera(name, name) for name in names]
     gateway.media = dict.fromkeys(names, source.directory)

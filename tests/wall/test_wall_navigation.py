@@ -208,6 +208,17 @@ def test_a_tour_of_one_page_shows_each_camera_large(gateway: Any, cameras: Calla
     assert (state(page)["focused"], state(page)["tour"]) == (None, None)
 
 
+def test_a_tour_that_the_address_asks_for_knows_the_layout_that_comes_with_it(
+    gateway: Any, cameras: Callable[..., None], page: Page
+) -> None:
+    """All were on one page until then; the tour showed them large one by one, and forgot the page of the address."""
+    cameras(8)
+    opened(page, gateway.url)
+    page.evaluate("location.hash = '#layout=2x2&page=2&tour=30'")
+    until(page, "window.__wall.state.tour?.left > 20")
+    assert (state(page)["focused"], state(page)["page"], state(page)["layout"]) == (None, 1, "2x2")
+
+
 HEAR = """
 () => {
   const box = document.querySelector('#announcements');
@@ -486,6 +497,9 @@ def test_the_page_of_one_camera_hands_its_token_on_and_says_when_it_is_over(
     gateway.signed_in = False
     page.locator("#ended").wait_for(state="visible", timeout=8000)
     assert "no longer valid" in page.locator("#ended").inner_text()
+    gateway.signed_in = True  # one refusal must not leave a dead picture in somebody's web site
+    page.locator("#ended").wait_for(state="hidden", timeout=10000)
+    until(page, "window.__watch.tile.diagnostics().state === 'live'", 20000)
 
 
 def test_the_page_of_one_camera_has_a_plain_player_for_browsers_without_modules(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parent / "units"
-SCRIPTS = Path(__file__).resolve().parents[2] / "web" / "static" / "js"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "web" / "static" / "js"
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in UNITS.glob("*.test.mjs")))
@@ -36,3 +37,13 @@ def test_every_imported_module_exists() -> None:
     for script in SCRIPTS.glob("*.js"):
         for target in re.findall(r"""from ["'](\./[^"']+)["']""", script.read_text()):
             assert (SCRIPTS / target).exists(), f"{script.name} imports {target}"
+
+
+def test_every_reason_of_a_camera_is_translated() -> None:
+    """A Chinese wall showed an English sentence on the tile of a camera that was late."""
+    source = "".join(path.read_text() for path in (*(ROOT / "gateway/sources").glob("*.py"), ROOT / "gateway/errors.py"))
+    codes = set(re.findall(r'\bcode(?:: ClassVar\[str\])? ?= ?"([a-z-]+)"', source))
+    assert {"late", "stalled", "wrong-credentials", "failed"} <= codes
+    for language in ("en", "zh"):
+        table = (SCRIPTS / f"strings.{language}.js").read_text()
+        assert {code for code in codes if f'"code.{code}"' not in table} == set(), language

@@ -66,9 +66,7 @@ def profile2(profile: MediaProfile, full: VideoFormat, wanted: frozenset[str]) -
 
 def video_source(source: str, full: VideoFormat) -> str:
     """A sensor, for GetVideoSources."""
-    return (
-        f'<trt:VideoSources token="{source}"><tt:Framerate>{full.fps}</tt:Framerate>{_resolution(full)}</trt:VideoSources>'
-    )
+    return f'<trt:VideoSources token="{source}"><tt:Framerate>{full.fps}</tt:Framerate>{_resolution(full)}</trt:VideoSources>'
 
 
 def video_source_configuration(profile: MediaProfile, full: VideoFormat, tag: str) -> str:

@@ -35,7 +35,7 @@ _CONCRETE = "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
 _TOPIC = "tns1:VideoSource/SignalLoss"
 _PROPERTIES = (
     "<tev:TopicNamespaceLocation>http://www.onvif.org/onvif/ver10/topics/topicns.xml</tev:TopicNamespaceLocation>"
-    "<wsnt:FixedTopicSet>true</wsnt:FixedTopicSet><wstop:TopicSet><tns1:VideoSource><SignalLoss wstop:topic=\"true\">"
+    '<wsnt:FixedTopicSet>true</wsnt:FixedTopicSet><wstop:TopicSet><tns1:VideoSource><SignalLoss wstop:topic="true">'
     '<tt:MessageDescription IsProperty="true"><tt:Source><tt:SimpleItemDescription Name="Source" Type="tt:ReferenceToken"/>'
     '</tt:Source><tt:Data><tt:SimpleItemDescription Name="State" Type="xs:boolean"/></tt:Data></tt:MessageDescription>'
     "</SignalLoss></tns1:VideoSource></wstop:TopicSet>"

@@ -7,12 +7,13 @@ const LIVE = { site: "s", now: 1000, cameras: [{ id: "gate", state: "live" }] };
 const answer = (status, body) => ({ status, ok: status === 200, redirected: false, json: async () => body });
 
 /** Runs a feed on the given answers, turn by turn, with node's mocked timers. */
-async function run(t, answers, turns) {
+async function run(t, answers, turns, options = {}) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   t.mock.method(Math, "random", () => 0.5);
   const log = [];
   const queue = [...answers];
   const feed = new CameraFeed({
+    ...options,
     clock: new ServerClock(),
     callbacks: {
       onReport: (report) => log.push(["report", report.cameras.length]),
@@ -51,6 +52,14 @@ test("a lost answer is forgiven, two are an outage, and the questions back off",
 test("401 ends the polling and sends the user to the login", async (t) => {
   const log = await run(t, [answer(401, {})], [60000]);
   assert.deepEqual(log, [["ask"], ["signed out"]]);
+});
+
+test("a patient feed goes on asking after 401, ever more rarely, and reports again", async (t) => {
+  const answers = [answer(200, LIVE), answer(401, {}), answer(401, {}), answer(401, {}), answer(200, LIVE)];
+  const log = await run(t, answers, [2000, 3000, 6000, 11999, 1], { patient: true });
+  assert.deepEqual(log.map(([what]) => what), [
+    "ask", "report", "ask", "signed out", "ask", "signed out", "ask", "signed out", "ask", "report",
+  ]);
 });
 
 test("a defect of the page is not shown as a gateway that does not answer", async (t) => {

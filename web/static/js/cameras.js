@@ -2,7 +2,9 @@
  * The server's word on all cameras, by polling the API. Replaceable by a push transport with the same callbacks.
  *
  * Callbacks: `onReport({site, cameras})` with every answer, `onLink(up)` when the gateway stops or starts answering,
- * `onSignedOut()` when the session has ended.
+ * `onSignedOut()` when the session has ended. That ends the questions, unless the feed is `patient`: a page in a frame
+ * cannot lead to a login, and one refusal (a session renewed elsewhere, a gateway in the middle of its start) must not
+ * leave a dead picture on somebody's web site for ever.
  */
 
 /** A camera that returns is noticed within this time, whatever the player sees. */
@@ -12,6 +14,9 @@ const TROUBLE_INTERVAL_MS = 1000;
 const LONGEST_INTERVAL_MS = 10000;
 /** The API answers within 3 s or not at all. */
 const REQUEST_TIMEOUT_MS = 5000;
+/** A patient feed that was refused asks again soon, then ever more rarely. */
+const REFUSED_INTERVAL_MS = 3000;
+const LONGEST_REFUSED_INTERVAL_MS = 60000;
 /** One lost answer is a hiccup; two are an outage. */
 const LOST_AFTER_FAILURES = 2;
 const JITTER = 0.2;
@@ -21,13 +26,16 @@ export class CameraFeed {
   #clock;
   #callbacks;
   #fetch;
+  #patient;
+  #refusals = 0;
   #timer = null;
   #running = false;
   #failures = 0;
   #linkUp = true;
   #request = null;
 
-  constructor({ url = "/api/v1/cameras", clock, callbacks, fetch = window.fetch.bind(window) }) {
+  constructor({ url = "/api/v1/cameras", clock, callbacks, fetch = window.fetch.bind(window), patient = false }) {
+    this.#patient = patient;
     this.#url = url;
     this.#clock = clock;
     this.#callbacks = callbacks;
@@ -83,14 +91,15 @@ export class CameraFeed {
       });
       const received = Date.now();
       if (response.status === 401 || response.redirected) {
-        this.stop();
+        if (!this.#patient) this.stop();
         this.#callbacks.onSignedOut();
-        return INTERVAL_MS;
+        this.#refusals += 1;
+        return Math.min(LONGEST_REFUSED_INTERVAL_MS, REFUSED_INTERVAL_MS * 2 ** (this.#refusals - 1));
       }
       if (!response.ok) throw new Error(`status ${response.status}`);
       const report = await response.json();
       if (typeof report.now === "number") this.#clock.observe(report.now * 1000, sent, received);
-      this.#failures = 0;
+      this.#failures = this.#refusals = 0;
       this.#link(true);
       this.#tell(report);
       return report.cameras.every((camera) => camera.state === "live") ? INTERVAL_MS : TROUBLE_INTERVAL_MS;

@@ -31,8 +31,9 @@ export class Navigation {
 
   /** Takes the state from the address, and what it does not say from the device's memory. */
   begin() {
-    this.#follow(parseAddress(window.location.hash));
+    const changed = this.#follow(parseAddress(window.location.hash));
     this.#wanted.view ??= this.#settings.view;
+    if (changed) this.#onTour(this.#tourSeconds);
   }
 
   /** @returns {import("./views.js").View[]} */
@@ -203,16 +204,21 @@ export class Navigation {
       this.#writeAddress();
       return;
     }
-    this.#follow(parseAddress(window.location.hash));
+    const changed = this.#follow(parseAddress(window.location.hash));
     this.refresh();
+    // Only now it is known how many pages there are to be turned.
+    if (changed) this.#onTour(this.#tourSeconds);
   }
 
+  /** True if the tour is another than before. */
   #follow({ view, cameras, layout, page, focus, tour }) {
     const own = this.#settings.ownViews.find((one) => one.id === view);
     // Numbers of own views repeat from device to device; the cameras tell whether it is the one that was meant.
     const linked = cameras && own?.cameras.join() !== cameras.join() ? cameras : null;
     this.#wanted = { view: linked ? LINKED : view, layout, page: page ?? 0, focus, linked };
-    if ((tour ?? 0) !== this.#tourSeconds) this.#onTour(tour ?? 0);
+    const before = this.#tourSeconds;
+    this.#tourSeconds = tour ?? 0;
+    return this.#tourSeconds !== before;
   }
 
   #writeAddress() {

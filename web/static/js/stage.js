@@ -62,6 +62,11 @@ export class Stage {
     return this.#wanted.page;
   }
 
+  /** It is known how many pages there are: not before the first report, nor while there is no room for a tile. */
+  get arranged() {
+    return this.#arrangement !== null && this.#arrangement !== undefined;
+  }
+
   get pages() {
     return this.#arrangement?.pages ?? 1;
   }

@@ -42,7 +42,7 @@ export class TileView {
   #push = new PushBadge();
 
   constructor(id) {
-    const root = element("article", "tile");
+    const root = element("div", "tile");
     root.tabIndex = 0;
     root.dataset.camera = id;
     root.setAttribute("role", "group");

@@ -30,26 +30,18 @@
  * @property {number} dropped pictures this viewer lost since playback began: by the server, the network, or the decoder
  */
 import { EventMark } from "./event-mark.js";
-import { ForAWhile } from "./for-a-while.js";
-import { FrameRate } from "./frames.js";
-import { choosePlayback, REFUSED_FOR_MS } from "./playback.js";
+import { Presented } from "./presented.js";
 import { pushFace } from "./push-badge.js";
+import { Selection } from "./selection.js";
 import { judge, normalGap, OLD_LIVE_PICTURE_MS, OLD_PICTURE_MS, pictureExpected, TileState } from "./state.js";
 import { clockLabel, sinceText, streamText } from "./tile-text.js";
+import { TilePlayers } from "./tile-players.js";
 import { TileView } from "./tile-view.js";
 import { Help, Watchdog } from "./watchdog.js";
 
 const KEEP_UP_MS = 1000;
 /** With another stream to turn to, a stream that gives no first picture for this long is given up for a while. */
 const NO_PICTURE_MS = 15000;
-/** A frame dated further in the future than this has a wrong date (clock estimate, a publisher's clock). */
-const FUTURE_MS = 2000;
-/** A new player on a stopped stream shows its last seconds again. Further back it is a clock that was set. */
-const REPLAY_MS = 30000;
-/** Two players date the same frame so much differently. */
-const DATE_SLACK_MS = 300;
-/** A running player stays on the tile until the next one shows something, but not for ever. */
-const HANDOVER_MS = 8000;
 /** While the gateway answers otherwise, a live connection that does not come back is kept out by something in between. */
 const SOCKET_LOST_MS = 8000;
 /** A decoder that breaks twice in so short a time will break again. */
@@ -65,32 +57,20 @@ export class Tile {
   #view;
   #mark;
   #watchdog = new Watchdog();
-  #refused = new ForAWhile(REFUSED_FOR_MS);
-  #closedWays = new ForAWhile(REFUSED_FOR_MS);
+  #selection;
+  #players;
+  #presented = new Presented();
   #brokeAt = -Infinity;
-  #choice = null;
-  #plan = null;
-  #transport = null;
-  #showing = false;
-  #outgoing = null;
-  #outgoingUntil = 0;
   #running = false;
   #outOfSight = false;
   #focused = false;
   #wanted = null;
   #muted = true;
   #paused = false;
-  #rate = new FrameRate();
   #linkUp = true;
   #blocked = false;
   #begunAt = 0;
   #keptUpAt = 0;
-  #lost = null;
-  #frameAt = null;
-  #frameWall = null;
-  #dated = false;
-  #seenUntil = null;
-  #frames = 0;
   #restarts = 0;
   #resyncs = 0;
   #verdict = { state: TileState.CONNECTING, frozen: true, behind: false, reason: null, since: null, nextRetry: null };
@@ -103,9 +83,11 @@ export class Tile {
     this.#clock = clock;
     this.#i18n = i18n;
     this.#onAuth = onAuth;
+    this.#selection = new Selection(transports);
     this.#view = new TileView(camera.id);
+    this.#players = new TilePlayers(this.#view);
     this.#mark = new EventMark(this.#view.root, i18n);
-    this.element.addEventListener("click", () => this.#transport?.play());
+    this.element.addEventListener("click", () => this.#players.current?.play());
     this.#render();
   }
 
@@ -161,7 +143,7 @@ export class Tile {
 
   mute(on) {
     this.#muted = on;
-    this.#transport?.setMuted(on);
+    this.#players.current?.setMuted(on);
     if (this.#running) this.#choose();
   }
 
@@ -195,23 +177,23 @@ export class Tile {
   /** @returns {Promise<Blob|null>} */
   async snapshot() {
     const canvas = document.createElement("canvas");
-    const shown = this.#showing ? this.#transport : this.#outgoing;
-    if (shown?.capture(canvas)) return toPng(canvas);
+    if (this.#players.capture(canvas)) return toPng(canvas);
     return this.#view.still.width ? toPng(this.#view.still) : null;
   }
 
   /** @returns {TileStats} */
   stats() {
-    const stream = this.#choice?.stream;
-    const own = this.#transport?.stats?.() ?? {};
+    const { stream } = this.#selection;
+    const player = this.#players.current;
+    const own = player?.stats?.() ?? {};
     return {
-      transport: this.#transport?.kind ?? null,
+      transport: player?.kind ?? null,
       stream: stream?.id ?? null,
       codec: own.codec ?? stream?.codecs ?? "",
       audio: stream?.audio ?? null,
       width: own.width ?? stream?.width ?? 0,
       height: own.height ?? stream?.height ?? 0,
-      fps: this.#rate.perSecond(performance.now()),
+      fps: this.#presented.perSecond(performance.now()),
       bitrate: own.bitrate ?? stream?.bitrate ?? 0,
       latency_ms: this.#latency(),
       dropped: own.dropped ?? 0,
@@ -267,28 +249,28 @@ export class Tile {
     return {
       id: this.id,
       state: this.#verdict.state,
-      frames: this.#frames,
-      lastFrameAt: this.#frameWall,
-      quietMs: this.#frameAt === null ? null : now - this.#frameAt,
+      frames: this.#presented.frames,
+      lastFrameAt: this.#presented.wallMs,
+      quietMs: this.#presented.quietMs(now),
       latencyMs: this.#latency(),
       restarts: this.#restarts,
       resyncs: this.#resyncs,
-      transport: this.#transport?.kind ?? null,
-      stream: this.#choice?.stream?.id ?? null,
-      note: this.#choice?.note?.key ?? null,
+      transport: this.#players.current?.kind ?? null,
+      stream: this.#selection.stream?.id ?? null,
+      note: this.#selection.choice?.note?.key ?? null,
     };
   }
 
   #care(now) {
-    this.#forgetRefusals(now);
+    if (this.#selection.expire(now)) this.#choose();
     this.#giveUpSilentStream(now);
     this.#giveUpLostSocket();
-    if (this.#outgoing && now >= this.#outgoingUntil) this.#dismissOutgoing();
+    this.#players.tick(now);
     if (now - this.#keptUpAt >= KEEP_UP_MS) {
       this.#keptUpAt = now;
-      this.#transport?.keepUp();
+      this.#players.current?.keepUp();
     }
-    if (this.#choice?.kind === "video") this.#help(now);
+    if (this.#selection.choice?.kind === "video") this.#help(now);
   }
 
   /** Whatever a player throws is this tile's trouble alone: the others, and the verdict on this one, go on. */
@@ -299,11 +281,9 @@ export class Tile {
 
   #stop() {
     this.#running = false;
-    this.#close();
-    this.#choice = null;
-    // However soon the tile runs again: this picture is then from before the break.
-    this.#frameAt = null;
-    this.#lost = null;
+    this.#players.close();
+    this.#selection.clear();
+    this.#presented.forget();
     this.#rest();
   }
 
@@ -316,23 +296,16 @@ export class Tile {
 
   #choose() {
     if (this.#camera.state === TileState.DISABLED) {
-      if (this.#transport) this.#close();
-      this.#choice = null;
+      this.#players.close();
+      this.#selection.clear();
       return;
     }
-    const choice = choosePlayback(this.#camera, this.#wish(), this.#transports.capabilities, this.#refused);
-    const plan = choice.kind === "video" ? this.#planFor(choice.stream) : null;
-    if (choice.kind === "video" && plan === null) {
-      this.#refuse(choice.stream, { key: "problem.no_picture", params: {} });
-      return;
-    }
-    const same = this.#choice && choice.kind === this.#choice.kind && choice.url === this.#choice.url
-      && plan?.way === this.#plan?.way && plan?.format === this.#plan?.format;
-    this.#choice = choice;
-    this.#plan = plan;
-    this.#watchdog.normalGap = normalGap(choice.stream?.fps ?? 0);
-    if (same) return;
-    this.#begunAt = performance.now();
+    const wish = this.#wanted ?? (this.#focused ? "main" : this.#preference);
+    const now = performance.now();
+    const changed = this.#selection.choose(this.#camera, wish, !this.#muted, now);
+    this.#watchdog.normalGap = normalGap(this.#selection.stream?.fps ?? 0);
+    if (!changed) return;
+    this.#begunAt = now;
     this.#tryOpen();
   }
 
@@ -344,131 +317,51 @@ export class Tile {
     }
   }
 
-  #wish() {
-    return this.#wanted ?? (this.#focused ? "main" : this.#preference);
-  }
-
-  /** The best way to a stream that has not turned out to be closed; null if all are. */
-  #planFor(stream) {
-    const sound = !this.#muted && Boolean(stream.audio);
-    return this.#transports.plans(stream, sound).find((plan) => !this.#closedWays.has(wayKey(stream, plan))) ?? null;
-  }
-
-  #closeWay() {
-    const { stream } = this.#choice;
-    if (!stream) return;
-    this.#closedWays.set(wayKey(stream, this.#plan), true, performance.now());
-    this.#choose();
-  }
-
   #open() {
-    const handover = this.#showing && !this.#verdict.frozen && this.#running;
-    if (handover) this.#handOver();
-    else this.#close();
+    const handover = this.#players.showing && !this.#verdict.frozen && this.#running;
+    this.#players.makeRoom(handover, performance.now());
     this.#blocked = false;
-    this.#seenUntil = null;
-    if (!handover) this.#markSeen();
-    let transport = null;
-    // Words of a transport that has been replaced no longer count; its pictures do as long as they are shown.
+    if (handover) this.#presented.expectNew();
+    else this.#presented.markSeen();
+    let player = null;
     const current = (handler) => (value) => {
-      if (transport === this.#transport) handler(value);
+      if (player === this.#players.current) handler(value);
     };
-    transport = this.#transports.open(this.#choice, this.#plan, this.#focused, {
+    player = this.#transports.open(this.#selection.choice, this.#selection.plan, this.#focused, {
       onFrame: (wallMs) => {
-        if (transport === this.#transport) this.#onFrame(wallMs);
-        else if (transport === this.#outgoing) this.#onShown(wallMs);
+        if (player === this.#players.current) this.#onFrame(wallMs);
+        else if (this.#players.isOutgoing(player)) this.#onShown(wallMs);
       },
       onMedia: current(() => this.#watchdog.media(performance.now())),
-      onLost: current(() => {
-        if (this.#frameAt !== null) this.#lost ??= { at: performance.now(), wall: this.#clock.now() };
-      }),
+      onLost: current(() => this.#presented.lose(performance.now(), this.#clock.now())),
       onState: current((status) => this.#onState(status)),
       onProblem: current((problem) => this.#onProblem(problem)),
     });
-    this.#transport = transport;
-    this.#showing = false;
-    transport.element.style.opacity = handover ? "0" : "";
-    this.#view.media.append(transport.element);
-    this.#watchdog.begin(performance.now(), transport.hoards === true);
-    transport.setMuted(this.#muted);
-    transport.start();
-  }
-
-  /** The player that runs goes on until the next one shows its first picture: no black, no gap. */
-  #handOver() {
-    this.#dismissOutgoing();
-    this.#outgoing = this.#transport;
-    this.#outgoing.setMuted(true);
-    this.#outgoingUntil = performance.now() + HANDOVER_MS;
-    this.#transport = null;
-  }
-
-  #dismissOutgoing() {
-    const outgoing = this.#outgoing;
-    if (!outgoing) return;
-    this.#outgoing = null;
-    if (!this.#showing) {
-      outgoing.capture(this.#view.still);
-      this.#view.mediaHasPicture(false);
-      if (this.#transport) this.#transport.element.style.opacity = "";
-    }
-    outgoing.stop();
-  }
-
-  /** Stops the player; its last picture stays on the tile, behind whatever comes next. */
-  #close() {
-    this.#dismissOutgoing();
-    if (!this.#transport) return;
-    if (this.#showing) this.#transport.capture(this.#view.still);
-    this.#view.mediaHasPicture(false);
-    const transport = this.#transport;
-    this.#transport = null;
-    this.#showing = false;
-    transport.stop();
+    this.#players.put(player);
+    this.#watchdog.begin(performance.now(), player.hoards === true);
+    player.setMuted(this.#muted);
+    player.start();
   }
 
   #onFrame(wallMs) {
-    if (this.#isReplay(wallMs)) return;
-    if (!this.#showing) {
-      this.#showing = true;
-      this.#transport.element.style.opacity = "";
-      this.#view.mediaHasPicture(true);
-      this.#dismissOutgoing();
-    }
+    if (this.#presented.isReplay(wallMs)) return;
+    this.#players.shown();
     this.#onShown(wallMs);
-    if (this.#choice.kind !== "snapshot") this.#watchdog.frame(performance.now());
+    if (this.#selection.choice.kind !== "snapshot") this.#watchdog.frame(performance.now());
     // The picture is back: that is said at once, not at the next tick.
     if (this.#verdict.frozen) this.tick();
   }
 
   #onShown(wallMs) {
     const now = performance.now();
-    const server = this.#clock.now();
-    this.#frames += 1;
-    this.#rate.add(now);
-    this.#frameAt = now;
     this.#blocked = false;
-    if (this.#lost && (wallMs === null || wallMs >= this.#lost.wall)) this.#lost = null;
-    if (this.#choice.kind === "snapshot") {
-      this.#dated = false;
-      this.#frameWall = this.#camera.picture_at ? this.#camera.picture_at * 1000 : server;
+    if (this.#selection.choice.kind === "snapshot") {
+      const taken = this.#camera.picture_at;
+      this.#presented.still(taken ? taken * 1000 : null, now, this.#clock.now());
     } else {
-      this.#dated = wallMs !== null && wallMs - server < FUTURE_MS;
-      this.#frameWall = this.#dated ? wallMs : server;
+      this.#presented.moving(wallMs, now, this.#clock.now());
     }
-    this.#view.showClock(this.#frameWall);
-  }
-
-  /** Before playback jumps: whatever has been shown so far will not be news when it comes again. */
-  #markSeen() {
-    this.#seenUntil = this.#dated ? this.#frameWall + DATE_SLACK_MS : null;
-  }
-
-  /** True for a picture that has been on the tile before: it proves nothing and must not turn the clock back. */
-  #isReplay(wallMs) {
-    if (this.#seenUntil === null || wallMs === null) return false;
-    const ahead = this.#seenUntil - wallMs;
-    return ahead >= 0 && ahead < REPLAY_MS;
+    this.#view.showClock(this.#presented.wallMs);
   }
 
   /** The gateway's newest word, long before the next report. */
@@ -480,53 +373,48 @@ export class Tile {
   }
 
   #onProblem(problem) {
-    const overSocket = Boolean(this.#plan?.format);
+    const now = performance.now();
     if (problem.kind === "blocked") {
       this.#blocked = true;
     } else if (problem.kind === "renew") {
       this.#tryOpen();
-    } else if (problem.kind === "way" || (problem.kind === "codec" && overSocket)) {
+    } else if (problem.kind === "way" || (problem.kind === "codec" && this.#selection.overSocket)) {
       this.#closeWay();
-    } else if (problem.kind === "broken" && performance.now() - this.#brokeAt < BROKEN_AGAIN_MS) {
+    } else if (problem.kind === "broken" && now - this.#brokeAt < BROKEN_AGAIN_MS) {
       this.#closeWay();
     } else if (problem.kind === "broken") {
-      this.#brokeAt = performance.now();
-      this.#watchdog.failed(this.#brokeAt);
-    } else if (problem.kind === "codec" && this.#choice.stream) {
-      const { stream } = this.#choice;
-      const codec = { h264: "H.264", h265: "H.265", av1: "AV1" }[stream.codec] ?? stream.codecs ?? "";
-      this.#refuse(stream, { key: "problem.codec", params: { codec } });
+      this.#brokeAt = now;
+      this.#watchdog.failed(now);
+    } else if (problem.kind === "codec" && this.#selection.stream) {
+      this.#selection.refuse(this.#selection.stream, now, { codec: true });
+      this.#choose();
     } else {
       if (problem.kind === "auth") this.#onAuth();
-      this.#watchdog.failed(performance.now());
+      this.#watchdog.failed(now);
     }
   }
 
-  #refuse(stream, problem) {
-    this.#refused.set(stream.id, problem, performance.now());
-    this.#choose();
-  }
-
-  #forgetRefusals(now) {
-    const [streams, ways] = [this.#refused.expire(now), this.#closedWays.expire(now)];
-    if (streams || ways) this.#choose();
+  #closeWay() {
+    if (this.#selection.closeWay(performance.now())) this.#choose();
   }
 
   /** A proxy may let WebSockets die that it once let through. */
   #giveUpLostSocket() {
-    if (!this.#plan?.format || !this.#linkUp) return;
+    if (!this.#selection.overSocket || !this.#linkUp) return;
     if (this.#transports.socket.lostForMs > SOCKET_LOST_MS) this.#closeWay();
   }
 
   /** A sub stream that is configured but dead must not hide a main stream that works. */
   #giveUpSilentStream(now) {
-    const stream = this.#choice?.stream;
+    const { stream } = this.#selection;
     if (!stream || !this.#linkUp || this.#camera.state !== TileState.LIVE) return;
-    const waiting = now - Math.max(this.#begunAt, this.#frameAt ?? 0);
+    const waiting = Math.min(now - this.#begunAt, this.#presented.quietMs(now) ?? Infinity);
     const alternative = this.#camera.streams.some((other) => {
-      return other.id !== stream.id && !this.#refused.has(other.id) && other.state === TileState.LIVE;
+      return other.id !== stream.id && !this.#selection.isRefused(other) && other.state === TileState.LIVE;
     });
-    if (alternative && waiting > NO_PICTURE_MS) this.#refuse(stream, { key: "problem.no_picture", params: {} });
+    if (!alternative || waiting <= NO_PICTURE_MS) return;
+    this.#selection.refuse(stream, now);
+    this.#choose();
   }
 
   #help(now) {
@@ -534,8 +422,8 @@ export class Tile {
     const help = this.#watchdog.tick(now, expected);
     if (help === Help.RESYNC) {
       this.#resyncs += 1;
-      this.#markSeen();
-      this.#transport?.resync();
+      this.#presented.markSeen();
+      this.#players.current?.resync();
     } else if (help === Help.REBUILD) {
       this.#restarts += 1;
       this.#tryOpen();
@@ -543,19 +431,20 @@ export class Tile {
   }
 
   #facts(now) {
-    const choice = this.#choice;
+    const { choice, stream } = this.#selection;
+    const presented = this.#presented;
     const moving = choice?.kind === "video";
     return {
       camera: this.#camera,
-      stream: choice?.stream && this.#camera.streams.find((stream) => stream.id === choice.stream.id),
+      stream: stream && this.#camera.streams.find((known) => known.id === stream.id),
       linkUp: this.#linkUp,
-      lostMs: this.#lost ? now - this.#lost.at : null,
-      quietMs: this.#frameAt === null ? null : now - this.#frameAt,
-      takenAt: this.#dated ? this.#frameWall / 1000 : null,
+      lostMs: presented.lostMs(now),
+      quietMs: presented.quietMs(now),
+      takenAt: presented.dated ? presented.wallMs / 1000 : null,
       waitedMs: now - this.#begunAt,
-      ageMs: this.#dated ? this.#clock.now() - this.#frameWall : null,
-      oldMs: this.#plan?.format ? OLD_LIVE_PICTURE_MS : OLD_PICTURE_MS,
-      gapMs: normalGap(choice?.stream?.fps ?? 0),
+      ageMs: presented.ageMs(this.#clock.now()),
+      oldMs: this.#selection.overSocket ? OLD_LIVE_PICTURE_MS : OLD_PICTURE_MS,
+      gapMs: normalGap(stream?.fps ?? 0),
       unplayable: choice && !moving ? choice.note ?? { key: "problem.no_picture", params: {} } : null,
       wasBehind: this.#verdict.behind,
       blocked: this.#blocked,
@@ -565,6 +454,8 @@ export class Tile {
   #render() {
     const { state, frozen, behind, reason } = this.#verdict;
     const i18n = this.#i18n;
+    const player = this.#players.current;
+    const { choice, stream } = this.#selection;
     const stateText = i18n.t(`state.${state}`);
     // With a good picture on the tile the reason stands at its edge, not across it.
     const inNote = state === TileState.UNPLAYABLE || behind;
@@ -575,9 +466,9 @@ export class Tile {
       stateText,
       reason: i18n.reason(reason),
       meta: sinceText(this.#verdict, this.#clock.now(), i18n),
-      note: inNote ? i18n.reason(reason) : i18n.reason(this.#transport?.moving ? this.#choice?.note : null),
-      detail: this.#transport ? streamText(this.#camera, this.#choice?.stream, this.#liveLatency(), i18n) : "",
-      clockLabel: clockLabel(this.#verdict, this.#frameWall !== null, i18n),
+      note: inNote ? i18n.reason(reason) : i18n.reason(player?.moving ? choice?.note : null),
+      detail: player ? streamText(this.#camera, stream, this.#liveLatency(), i18n) : "",
+      clockLabel: clockLabel(this.#verdict, this.#presented.wallMs !== null, i18n),
       label: i18n.t("tile.label", { name: this.#camera.name, state: stateText }),
       push: pushFace(this.#camera.pushes, i18n),
     });
@@ -588,15 +479,9 @@ export class Tile {
     return this.#verdict.state === TileState.LIVE ? this.#latency() : null;
   }
 
-  /** How old the picture was when it was presented. */
   #latency() {
-    if (!this.#dated || this.#frameAt === null) return null;
-    return this.#clock.now() - this.#frameWall - (performance.now() - this.#frameAt);
+    return this.#presented.latencyMs(performance.now(), this.#clock.now());
   }
-}
-
-function wayKey(stream, { way, format }) {
-  return `${stream.id} ${way} ${format}`;
 }
 
 function toPng(canvas) {

@@ -209,7 +209,7 @@ class Wall {
       touring: this.#tour.running,
     });
     // A tour that the address asked for could not know yet that there is only one page.
-    if (this.#tour.running && this.#stage.pages < 2) this.#tourOfOnePage();
+    if (this.#tour.running && this.#stage.arranged && this.#stage.pages < 2) this.#tourOfOnePage();
   }
 
   #showLarge(tile) {

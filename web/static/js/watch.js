@@ -65,6 +65,7 @@ class WatchPage {
     this.#feed = new CameraFeed({
       url: withCredentials("/api/v1/cameras", credentials),
       clock,
+      patient: !this.#leadsToLogin,
       callbacks: {
         onReport: ({ cameras }) => this.#onReport(cameras.find((camera) => camera.id === this.#player.dataset.cameraId)),
         onLink: (up) => {
@@ -96,6 +97,10 @@ class WatchPage {
   /** For tests and for people who look into the page. */
   get tile() {
     return this.#tile;
+  }
+
+  get #leadsToLogin() {
+    return window.top === window && !this.#hasCredentials;
   }
 
   get #hasCredentials() {
@@ -182,9 +187,9 @@ class WatchPage {
     this.#tools.querySelector("[data-command=stats]").setAttribute("aria-pressed", String(this.#panel !== null));
   }
 
-  /** In a frame a login page would stay empty; there, and where a token was given, words must do. */
+  /** In a frame a login page would stay empty; there, and where a token was given, words must do. The feed goes on asking. */
   #onSignedOut() {
-    if (window.top === window && !this.#hasCredentials) {
+    if (this.#leadsToLogin) {
       window.location.assign(`/login?next=${encodeURIComponent(window.location.pathname)}`);
       return;
     }
