@@ -102,7 +102,8 @@ class RtspReader:
         self._endpoint = location.endpoint()
         self._moves = location.moves
         self._first_transport = self._transport = "tcp" if settings.transport == "auto" else settings.transport
-        self._client = "own" if settings.client == "auto" else settings.client
+        # libavformat looks at no certificate
+        self._client = "own" if settings.client == "auto" or settings.trust.asks else settings.client
         self._session: Session | None = None
         # A daemon: a reader stuck in libavformat must not keep the process from ending.
         self.thread = threading.Thread(target=self.run, name=f"pull {name}", daemon=True)
@@ -240,7 +241,6 @@ class RtspReader:
             try:
                 return self._open_own(url)
             except NotUnderstood as error:
-                # libavformat looks at no certificate
                 if self._settings.client == "own" or self._settings.trust.asks or self._stop.is_set():
                     raise
                 log.info("stream %s: %s; trying with libavformat", self.name, error)

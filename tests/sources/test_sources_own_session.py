@@ -321,7 +321,7 @@ def test_camera_whose_certificate_is_good_is_seen(secure, pull, notebook, author
 
 
 @pytest.mark.parametrize("trust", [CameraTrust(fingerprint="ab" * 32), CameraTrust(verify=True)])
-@pytest.mark.parametrize("client", ["own", "auto"])
+@pytest.mark.parametrize("client", ["own", "auto", "libav"])
 def test_camera_with_another_certificate_never_hears_the_password(secure, notebook, trust, client):
     settings = PullSettings("admin", "secret", **FAST, trust=trust, client=client)
     with pytest.raises(errors.CertificateRefused):
