@@ -382,13 +382,17 @@ class OwnSession:
     def _answer(self, request: Request) -> None:
         """A few cameras ask whether we are alive."""
         status = 200 if request.method in ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER") else 501
-        number = request.headers.get("CSeq")
-        self._line.send(Response(status, Headers([("CSeq", number)] if number else ())).encode())
+        number = request.headers.get("CSeq") or ""
+        self._line.send(Response(status, Headers([("CSeq", number)] if number.isdecimal() else ())).encode())
 
     def _send(self, request: Request) -> None:
         self._sequence += 1
         headers = Headers((("CSeq", str(self._sequence)), *request.headers))
-        self._line.send(Request(request.method, request.uri, headers).encode())
+        try:
+            data = Request(request.method, request.uri, headers).encode()
+        except ValueError:
+            raise NotUnderstood(f"{self._host} wants to be asked with characters that no request can have") from None
+        self._line.send(data)
 
 
 def _offer(sound: formats.Sound, media: Media) -> SoundOffer:

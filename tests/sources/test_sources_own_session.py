@@ -10,9 +10,12 @@ import struct
 import threading
 import time
 from fractions import Fraction
+from unittest.mock import patch
 
 import av
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import errors
 from gateway.camera_tls import CameraTrust
@@ -23,6 +26,7 @@ from gateway.media.meter import Losses
 from gateway.media.timestamps import Timeline
 from gateway.rtsp.packetize_h264 import packetize_h264
 from gateway.sources.location import Fixed
+from gateway.sources.own_session import OwnSession
 from gateway.sources.rtsp import RtspReader
 from gateway.sources.session import PullSettings
 
@@ -275,6 +279,66 @@ def test_sound_that_only_libavformat_unpacks_goes_through_it(playing, notebook, 
             session = one._open_with(camera.url())
             assert session.client == (expected or "own")
             session.__exit__(None, None, None)
+
+
+class Script:
+    """A line on which a camera says what was written for it."""
+
+    peer = local = "127.0.0.1"
+
+    def __init__(self, chunks):
+        self.chunks = iter(chunks)
+
+    def read(self):
+        return next(self.chunks, b"")
+
+    def connect(self, *_):
+        """It is."""
+
+    send = set_tick = connect
+
+    def interrupt(self):
+        """Nothing blocks."""
+
+    close = interrupt
+
+
+GOOD = [
+    b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: GET_PARAMETER\r\n\r\n",
+    f"RTSP/1.0 200 OK\r\nCSeq: 2\r\nContent-Length: {len(SDP)}\r\n\r\n{SDP}".encode(),
+    b"RTSP/1.0 200 OK\r\nCSeq: 3\r\nSession: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n",
+    b"RTSP/1.0 200 OK\r\nCSeq: 4\r\n\r\n",
+]
+garbage = st.one_of(
+    st.binary(max_size=80),
+    st.binary(max_size=60).map(lambda data: struct.pack("!BBH", 0x24, len(data) & 1, len(data)) + data),
+    st.binary(max_size=60).map(lambda data: struct.pack("!BBHBBHII", 0x24, 0, 12 + len(data), 128, 96, 1, 1, 1) + data),
+    st.sampled_from([*GOOD, b"RTSP/1.0 302 Moved\r\nLocation: \0\r\n\r\n", b"RTSP/1.0 200 OK\r\nSession: \1;\r\n\r\n"]),
+)
+
+
+@given(st.integers(0, 4), st.lists(garbage, max_size=12))
+def test_camera_that_talks_nonsense_at_any_moment_ends_in_an_error_of_ours(until, nonsense):
+    settings = PullSettings(username="a", password="b", open_timeout_s=0.0)
+    session = OwnSession(settings, "tcp", Losses(), sleep=lambda _: None)
+    session._line = Script([*GOOD[:until], *nonsense])
+    try:
+        with patch("gateway.sources.own_session.Line", lambda: Script(nonsense)):
+            session.open("rtsp://cam/live")
+            for packet in session.packets():
+                assert packet is None or packet.units
+    except errors.SourceError:
+        pass
+
+
+@pytest.mark.parametrize("answer", ["interleaved=300-301", "interleaved=255", "interleaved=0"])
+def test_channels_that_no_packet_can_have_are_not_used(answer):
+    session = OwnSession(PullSettings(), "tcp", Losses(), sleep=lambda _: None)
+    script = [*GOOD[:2], GOOD[2].replace(b"interleaved=0-1", answer.encode()), GOOD[3]]
+    session._line = Script(script)
+    session.open("rtsp://cam/ä b")
+    assert set(session._by_channel) == {0, 1}
+    session._chores(1e9)
 
 
 # TLS

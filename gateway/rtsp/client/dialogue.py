@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from string import punctuation
+from urllib.parse import quote, urlsplit
 
 from gateway.errors import NoVideo, SourceError, WrongCredentials
 from gateway.rtsp.client import addressing, description, refusal
@@ -21,7 +22,7 @@ from gateway.rtsp.message import Headers, Request, Response
 USER_AGENT = "CameraGateway"
 DEFAULT_TIMEOUT_S = 60
 SHORTEST_TIMEOUT_S, LONGEST_TIMEOUT_S = 5, 600
-_TRANSPORT_REFUSED = 461
+MAX_CHANNEL, MAX_PORT = 255, 65535
 _SESSION = re.compile(r"\s*([^;\s]+)")
 _TIMEOUT = re.compile(r"(?i);\s*timeout\s*=\s*(\d{1,6})")
 _PAIR = r"\s*=\s*(\d{1,5})(?:\s*-\s*(\d{1,5}))?"
@@ -79,6 +80,9 @@ class Dialogue:
     _aggregate: str = ""
     _in_flight: Request | None = None
     _given_up: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.url = quote(self.url, safe=punctuation)
 
     @property
     def host(self) -> str:
@@ -146,7 +150,8 @@ class Dialogue:
             if found is None and "interleaved" in said.lower():
                 raise refusal.refused(self.host)
             rtp = rtcp = 0
-        if found is not None:
+        highest = MAX_CHANNEL if self.open_ports is None else MAX_PORT
+        if found is not None and max(int(found[1]) + 1, int(found[2] or 0)) <= highest:
             rtp = int(found[1])
             rtcp = int(found[2]) if found[2] else rtp + 1
         return Track(media, rtp, rtcp, source[1] if source else "", int(ssrc[1], 16) if ssrc else None)

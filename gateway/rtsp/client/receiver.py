@@ -242,4 +242,3 @@ class Receiver:
 def _signed(difference: int) -> int:
     """A difference of 32-bit times as the nearest one."""
     return ((difference + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-
