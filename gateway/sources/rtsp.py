@@ -200,14 +200,11 @@ class RtspReader:
     def _learn(self, failure: SourceError) -> None:
         if isinstance(failure, Stalled) and self._settings.transport == "auto":
             self._first_transport = "tcp"
-        if self._settings.client == "auto":
-            # what our own client cannot make sense of, libavformat tries; if that does no better, the turn is ours again
-            helpless = isinstance(failure, NotUnderstood | NoVideo | Stalled) and self._live_since is None
-            garbled = isinstance(failure, NotUnderstood)
-            if self._client == "own" and (helpless or garbled) and not self._settings.trust.asks:
-                self._client = "libav"
-            elif self._client == "libav" and self._live_since is None:
-                self._client = "own"
+        if self._settings.client == "auto" and not self._settings.trust.asks:
+            # where our own client gets no picture, the next turn is libavformat's; and after that ours again
+            helpless = isinstance(failure, NoVideo | Stalled) and self._live_since is None
+            own_failed = self._client == "own" and (helpless or isinstance(failure, NotUnderstood))
+            self._client = "libav" if own_failed else "own"
         asked_wrong = isinstance(failure, Unreachable | NoSuchPath | ProtocolError | OtherDevice)
         doubtful = asked_wrong and failure.retry is not Retry.SLOW
         self._misses = self._misses + 1 if doubtful else 0

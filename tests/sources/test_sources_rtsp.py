@@ -322,6 +322,18 @@ def test_auto_returns_to_tcp_after_udp_that_gave_no_picture(notebook):
     assert camera.session() == ["tcp"]
 
 
+def test_client_that_gets_no_picture_gives_the_next_turn_to_the_other_and_takes_the_one_after(notebook):
+    one = reader(1, notebook)
+    turns = []
+    for failure in (errors.NoVideo("x"), errors.Ended("x"), errors.Unreachable("x"), errors.Stalled("x"), errors.Stalled("x")):
+        one._learn(failure)
+        turns.append(one._client)
+    assert turns == ["libav", "own", "own", "libav", "own"]
+    one._live_since = 1.0
+    one._learn(errors.Stalled("x"))
+    assert one._client == "own", "it had a picture: the camera is to blame"
+
+
 class Clock:
     def __init__(self):
         self.now = 100.0
