@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what Camera Gateway needs into .venv and starts it. Running it again is quick and changes nothing.
+# Installs Camera Gateway: as a service (as root), or into .venv of this folder to try it. Running it again is quick.
 # Every failure says what went wrong and what to do about it.
 
 set -eu
@@ -10,26 +10,35 @@ readonly VENV=".venv"
 readonly PLAYER="web/static/vendor/hls.light.min.mjs"
 readonly LAYOUT=1 # raise it when what link_gateway writes changes: older installations are then made anew
 
-readonly SERVICE="camera-gateway"
-readonly SERVICE_HOME="/opt/camera-gateway"
-readonly SERVICE_CONFIG="/etc/camera-gateway"
-readonly SERVICE_DATA="/var/lib/camera-gateway"
-
 main() {
     cd -- "$(dirname -- "$(readlink -f -- "$0")")"
-    local command="${1:-help}"
-    [ "$#" -eq 0 ] || shift
+    local command="${1:-}"
+    if [ "$#" -gt 0 ]; then
+        shift
+    elif is_root; then
+        command=install
+    else
+        command=help
+    fi
     case "$command" in
         demo | run)
             prepare
             start "$command" "$@"
             ;;
-        install)
+        prepare)
             prepare
             say "Ready: $VENV/bin/gateway --help"
             ;;
         test) run_tests "$@" ;;
-        service) install_service ;;
+        install | service | upgrade | uninstall | status | gateway)
+            load service checks offline
+            [ "$command" != service ] || command=install # its name until there was an upgrade
+            "${command}_service" "$@"
+            ;;
+        wheels)
+            load offline
+            make_wheels "$@"
+            ;;
         help | -h | --help) usage ;;
         *)
             usage >&2
@@ -42,15 +51,34 @@ usage() {
     cat <<'TEXT'
 Usage: ./install.sh COMMAND [ARGUMENT...]
 
-  demo      install, then start the gateway with 4 simulated cameras
-  run       install, then start the gateway with the cameras of config.yaml
-  install   only install
-  test      install what the tests need, then run them all; arguments go to pytest
-  service   install as a systemd service that starts with the machine (as root)
+As a service that starts with the machine (as root; without a command, root installs):
+  install     install and start it, or bring it up to date  [--prefix FOLDER] [--offline FOLDER]
+  upgrade     go over to the release in this folder, and back if it is not healthy  [--offline FOLDER]
+  status      release, health, addresses, last errors  [--json] [--qr]
+  gateway     run a command of the gateway as the service: sudo ./install.sh gateway passwd
+  uninstall   remove it; settings and data stay  [--purge]
+
+To try it, in this folder:
+  demo        start the gateway with 4 simulated cameras
+  run         start the gateway with the cameras of config.yaml
+  prepare     only install what these need into .venv
+  test        install what the tests need, then run them all; arguments go to pytest
+
+For machines without network:
+  wheels      download everything an installation fetches into a folder: FOLDER [--python 3.12] [--arch aarch64]
 
 demo and run pass their arguments on: ./install.sh run -c other.yaml
 Needs Python 3.11 to 3.14 on a 64-bit Linux. PYTHON=/path/to/python chooses one.
 TEXT
+}
+
+# load NAME...: the parts that only some commands need.
+load() {
+    local part
+    for part in "$@"; do
+        # shellcheck source=/dev/null
+        . "install/$part.sh"
+    done
 }
 
 # --- talking -----------------------------------------------------------------
@@ -76,6 +104,7 @@ logged() {
 }
 
 make_log() {
+    [ -z "${LOG:-}" ] || return 0
     LOG="$(mktemp)" || fail "no temporary file can be made" "free some space in ${TMPDIR:-/tmp}"
     trap 'rm -f -- "$LOG"' EXIT
 }
@@ -225,10 +254,14 @@ print(os.getcwd(), "%d.%d" % sys.version_info[:2])' >"$VENV/made-for"
 
 # pip_install ARGUMENT...: from hashes only; the one package without wheels is built by what is installed already.
 pip_install() {
-    logged env PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$VENV/bin/python" -m pip install \
+    local from=()
+    [ -z "${WHEELS:-}" ] || from=(--no-index --find-links "$WHEELS")
+    logged env PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_DISABLE_PIP_VERSION_CHECK=1 "$VENV/bin/python" -m pip install "${from[@]}" \
         --quiet --no-input --require-hashes --only-binary :all: --no-binary onvif-zeep --no-build-isolation "$@" && return 0
     local cure="read the lines above, then try again"
-    if grep -qi "hashes" "$LOG"; then
+    if [ -n "${WHEELS:-}" ]; then
+        cure="is $WHEELS for this release? make it again from this folder: ./install.sh wheels FOLDER"
+    elif grep -qi "hashes" "$LOG"; then
         cure="a downloaded package is not the one that was locked: is a proxy or a mirror changing files?"
     elif grep -qiE "no space|disk quota" "$LOG"; then
         cure="the disk is full: free 500 MB"
@@ -304,6 +337,13 @@ install_player() {
         return 0
     fi
     say "Installing hls.js"
+    if [ -n "${WHEELS:-}" ]; then
+        load offline
+        mkdir -p "$(dirname "$PLAYER")"
+        PLAYER_CURE="Make the folder again: ./install.sh wheels FOLDER"
+        unpack_player "$WHEELS" "$PLAYER" && printf '%s\n' "$wanted" >"$PLAYER.lock"
+        return
+    fi
     folder="$(mktemp -d "$PWD/$VENV/npm.XXXXXX")" || return 1
     if fetch_npm . "$folder" && mkdir -p "$(dirname "$PLAYER")" &&
         cp -- "$folder/node_modules/hls.js/dist/$(basename "$PLAYER")" "$PLAYER"; then
@@ -431,63 +471,6 @@ step() {
     "$@" || result=$?
     say "== $name: $([ "$result" -eq 0 ] && printf passed || printf 'failed (%s)' "$result") after $((SECONDS - started)) s"
     return "$result"
-}
-
-# The service runs a copy in /opt as a user of its own, so that this folder may be anybody's and may go away.
-install_service() {
-    is_root || fail "a service can only be installed by root" "sudo ./install.sh service"
-    [ -d /run/systemd/system ] || fail "systemd does not run this machine" "start \"./install.sh run\" from what does"
-    getent passwd "$SERVICE" >/dev/null ||
-        useradd --system --user-group --home-dir "$SERVICE_DATA" --no-create-home --shell /usr/sbin/nologin "$SERVICE"
-    copy_tree
-    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYENV_ROOT=/nonexistent "$SERVICE_HOME/install.sh" install
-    copy_config
-    install -d -m 770 -g "$SERVICE" "$SERVICE_CONFIG/conf.d"
-    install -m 644 "$SERVICE_HOME/systemd/$SERVICE.service" "/etc/systemd/system/$SERVICE.service"
-    (export_environment && "$SERVICE_HOME/$VENV/bin/gateway" check -c "$SERVICE_CONFIG/config.yaml") ||
-        fail "$SERVICE_CONFIG/config.yaml has mistakes" "correct them, then run this command again"
-    systemctl daemon-reload
-    systemctl enable --quiet "$SERVICE"
-    systemctl restart "$SERVICE"
-    sleep 3
-    systemctl is-active --quiet "$SERVICE" || fail "the service does not stay up" "journalctl -u $SERVICE -n 50"
-    say "$SERVICE runs, and starts with the machine."
-    say "  wall      https://$(hostname -I | cut -d ' ' -f 1):8443/ (unless $SERVICE_CONFIG/config.yaml names another port)"
-    say "  password  of the first start: journalctl -u $SERVICE | grep password"
-    say "  cameras   $SERVICE_CONFIG/config.yaml, then: systemctl reload $SERVICE"
-}
-
-copy_tree() {
-    [ "$PWD" != "$SERVICE_HOME" ] || return 0
-    local part
-    mkdir -p -- "$SERVICE_HOME"
-    for part in gateway web systemd install.sh config.yaml package.json package-lock.json requirements*.lock; do
-        rm -rf -- "$SERVICE_HOME/${part:?}"
-        cp -R --preserve=mode,timestamps -- "$part" "$SERVICE_HOME/$part"
-    done
-    chown -R root:root -- "$SERVICE_HOME"
-    chmod -R u+rwX,go+rX,go-w -- "$SERVICE_HOME"
-}
-
-# The variables that the service will see.
-export_environment() {
-    local line
-    [ -f "$SERVICE_CONFIG/environment" ] || return 0
-    while IFS= read -r line; do
-        case "$line" in
-            [A-Za-z_]*=*) export "${line?}" ;;
-        esac
-    done <"$SERVICE_CONFIG/environment"
-}
-
-# The first time only; what stands in /etc is the owner's.
-copy_config() {
-    [ ! -e "$SERVICE_CONFIG/config.yaml" ] || return 0
-    install -d -m 750 -g "$SERVICE" "$SERVICE_CONFIG"
-    sed "s|^#data_dir: data\$|data_dir: $SERVICE_DATA|" config.yaml >"$SERVICE_CONFIG/config.yaml"
-    grep -q '^data_dir:' "$SERVICE_CONFIG/config.yaml" || printf '\ndata_dir: %s\n' "$SERVICE_DATA" >>"$SERVICE_CONFIG/config.yaml"
-    chown "root:$SERVICE" "$SERVICE_CONFIG/config.yaml"
-    chmod 640 "$SERVICE_CONFIG/config.yaml"
 }
 
 main "$@"

@@ -1,4 +1,6 @@
-"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|demo|simulate`. Nothing else imports this module.
+"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|status|demo|simulate`.
+
+Nothing else imports this module.
 
 Exit codes: 0 done, 1 failed, 2 wrong input.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import getpass
 import json
 import os
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 OK, FAILED, WRONG_INPUT = 0, 1, 2
 DEFAULT_CONFIG = Path("config.yaml")
+SERVICE_CONFIG = Path("/etc/camera-gateway/config.yaml")
 CAMERA_PASSWORD = "GATEWAY_CAMERA_PASSWORD"
 
 
@@ -109,6 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     takes_config(shot)
     password = command("passwd", _passwd, "set the admin's password (asked for, or read from standard input)")
     takes_config(password)
+    service = command("status", _status, "say whether the service is healthy, and where it is reached")
+    service.add_argument("-c", "--config", type=Path, help=f"default: {SERVICE_CONFIG} or, without it, {DEFAULT_CONFIG}")
+    takes_json(service)
+    service.add_argument("--qr", action="store_true", help="show the wall's address as a QR code for a phone")
+    service.add_argument("--wait", type=float, metavar="S", help="wait until it is healthy, at most so many seconds")
+    service.add_argument("--stable", type=float, default=10.0, metavar="S", help="with --wait: healthy for so long")
+    service.add_argument("--live", type=int, default=0, metavar="N", help="with --wait: with so many cameras live")
     demo = command("demo", _demo, "try everything with simulated cameras")
     demo.add_argument("--cameras", type=int, default=4, choices=range(1, 17), metavar="N", help="default: %(default)s")
     demo.add_argument("--base-port", type=int, default=18500, help="first port of the simulated cameras")
@@ -130,6 +141,8 @@ def _load(path: Path) -> Config:
 def _run(arguments: argparse.Namespace) -> int:
     from gateway.run import serve
 
+    # systemd's watchdog ends a gateway that hangs with SIGABRT: the log then holds where every thread stood
+    faulthandler.enable(2)
     config = _load(arguments.config)
 
     def started(service: Service, generated: str | None) -> None:
@@ -284,6 +297,15 @@ def _passwd(arguments: argparse.Namespace) -> int:
         return WRONG_INPUT
     print("the password of admin was changed; everybody has to log in again")
     return OK
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from gateway import status
+
+    config = arguments.config or (SERVICE_CONFIG if SERVICE_CONFIG.exists() else DEFAULT_CONFIG)
+    if arguments.wait is not None:
+        return status.wait(config, arguments.wait, arguments.stable, arguments.live)
+    return status.show(config, as_json=arguments.json, qr=arguments.qr)
 
 
 def _demo(arguments: argparse.Namespace) -> int:

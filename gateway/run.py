@@ -21,9 +21,12 @@ from gateway.http.access import Access
 from gateway.instance import InstanceLock
 from gateway.reload.attempt import Trigger
 from gateway.service import Service
+from gateway.systemd.notify import Notifier
+from gateway.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PASSWORD_VARIABLE = "GATEWAY_ADMIN_PASSWORD"
 
 Started = Callable[[Service, "str | None"], None]
@@ -57,25 +60,47 @@ async def _serve(config: Config, started: Started, config_path: Path | None) -> 
         anonymous_viewing=config.auth.anonymous_viewing,
     )
     service = Service(config, access, config_path)
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+    notifier = Notifier()
+    for signum in END_SIGNALS:
+        _on_signal(loop, signum, stop.set)
     if config_path is not None:
         reloads: set[asyncio.Task[None]] = set()
 
         def on_hangup() -> None:
-            task = loop.create_task(_reload(service))
+            task = loop.create_task(_reload(service, notifier))
             reloads.add(task)
             task.add_done_callback(reloads.discard)
 
-        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+        _on_signal(loop, signal.SIGHUP, on_hangup)
     await service.start()
+    watchdog = Watchdog(service, notifier)
+    watchdog.start()
+    notifier.ready()
     started(service, generated)
     await service.run(stop)
     log.info("stopping")
+    notifier.stopping()
+    await watchdog.stop()
     clean = await service.stop()
     log.info("stopped")
+    notifier.close()
+    for signum in (*END_SIGNALS, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_IGN)
     return clean, 1 if service.failed else 0
 
 
-async def _reload(service: Service) -> None:
-    await service.reload_files(Trigger.SIGNAL)
+def _on_signal(loop: asyncio.AbstractEventLoop, signum: signal.Signals, function: Callable[[], object]) -> None:
+    """Have the loop call `function` on a signal.
+
+    Not the loop's own `add_signal_handler`: taking that back, as closing the loop does, restores the default for a moment,
+    and whoever asks for the end twice would kill a gateway that is just ending well.
+    """
+    signal.signal(signum, lambda _signum, _frame: loop.call_soon_threadsafe(function))
+
+
+async def _reload(service: Service, notifier: Notifier) -> None:
+    notifier.reloading()
+    try:
+        await service.reload_files(Trigger.SIGNAL)
+    finally:
+        notifier.ready()

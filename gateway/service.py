@@ -25,6 +25,7 @@ from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.doors import Doors
 from gateway.errors import AdoptError
+from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
 from gateway.http.guard import guarded, guarded_websocket
@@ -45,6 +46,7 @@ from gateway.nvr import onvif_device
 from gateway.nvr.logins import Logins
 from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
+from gateway.pulse import Promise, Role
 from gateway.reload import files
 from gateway.reload.attempt import Attempt, Outcome, Trigger
 from gateway.reload.openers import openers
@@ -80,6 +82,9 @@ TICK_S = 0.5
 """How often every stream is looked at: a frozen picture is called late within LATE_AFTER_S plus this."""
 TRIM_S = 10.0
 """How often free memory goes back to the system."""
+VITAL_S = 10.0
+"""What runs every second or more often and has not for so long is stuck."""
+COMPANION_S = 60.0
 PORT_CALL_S = 3.0
 ADOPT_TURN_S = 2.0
 RTMPS_REFRESH_S = 60.0
@@ -114,6 +119,7 @@ class Service:
         self._streams = self._roster.streams
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
+        self._ticked_at = time.monotonic()
         self._hls = HlsService(
             self._streams.get,
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
@@ -144,6 +150,7 @@ class Service:
         self._bridge = WsgiBridge(self._pages)
         router = Router()
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        router.add_lane("/hls/", Express(self._hls, access.passes))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
@@ -182,6 +189,7 @@ class Service:
             self._roster.add(camera, self._config)
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
+        self._ticked_at = time.monotonic()
         self._scheduler.add_job(self._refresh_rtmps, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
         self._search(self._config.discovery)
         await self._reloading.begin(self._config)
@@ -385,6 +393,7 @@ class Service:
             if self._scheduler.get_job(job) is not None:
                 self._scheduler.remove_job(job)
         if discovery.enabled:
+            self._lookout.ticked_at = time.monotonic()
             soon, every_s = self._lookout.search_soon, discovery.interval_s
             self._scheduler.add_job(soon, "interval", seconds=every_s, id=_SEARCHING[0], **_JOB)
             self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, id=_SEARCHING[1], **_JOB)
@@ -423,6 +432,25 @@ class Service:
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)
+        self._ticked_at = time.monotonic()
+
+    # --- watchdog.Patient -----------------------------------------------------------------------------------------------------
+
+    def promises(self) -> list[Promise]:
+        """See `watchdog.Patient`."""
+        made = [Promise("the scheduler", Role.VITAL, self._ticked_at + VITAL_S)]
+        if self._hls.sweeping:
+            made.append(Promise("the HLS sweeper", Role.VITAL, self._hls.swept_at + VITAL_S))
+        if self._config.discovery.enabled:
+            made.append(Promise("the search for cameras", Role.COMPANION, self._lookout.ticked_at + COMPANION_S))
+        for source in self._cameras.values():
+            made += source.promises()
+        return made + self._devices.promises()
+
+    def summary(self) -> str:
+        """See `watchdog.Patient`."""
+        live = sum(source.status.state is State.LIVE for source in self._cameras.values())
+        return f"{len(self._cameras)} cameras, {live} live"
 
     # --- lookout.Owner ------------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,14 @@ from pathlib import Path
 MAX_FILE_BYTES = 4096
 """A password file holds one line; more is the wrong file."""
 
-_REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{")
+CREDENTIALS = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts a service's credentials (systemd.exec(5)), readable by this service alone."""
+CREDENTIALS_ID = "credentials"
+"""The unit's `LoadCredential=credentials:/etc/camera-gateway/credentials`: systemd names a folder's files `ID_FILE`."""
+
+_REFERENCE = re.compile(
+    r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}|\$\{credential:(?P<credential>[A-Za-z0-9_][A-Za-z0-9_.-]*)\}|\$\{"
+)
 
 
 class Secret:
@@ -38,7 +45,8 @@ class Secret:
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:
-    """Replace `${NAME}` by the environment's value; `$${` stands for a literal `${`. ValueError if one is not set.
+    """Replace `${NAME}` by the environment's value and `${credential:NAME}` by what systemd hands over under that name;
+    `$${` stands for a literal `${`. ValueError if one is not set.
 
     A value is used as it is: a `${` inside it means nothing.
     """
@@ -46,6 +54,8 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
     def one(match: re.Match[str]) -> str:
         if match.group() == "$${":
             return "${"
+        if match["credential"] is not None:
+            return _credential(match["credential"], environ)
         name = match["name"]
         if name is None:
             raise ValueError('"${" must be followed by a variable name and "}"; write "$${" for the characters')
@@ -54,6 +64,20 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
         return environ[name]
 
     return _REFERENCE.sub(one, text)
+
+
+def _credential(name: str, environ: Mapping[str, str]) -> str:
+    folder = environ.get(CREDENTIALS, "")
+    if not folder:
+        raise ValueError(f"credential {name} is known to the service only, which systemd gives it (or set {CREDENTIALS})")
+    paths = (Path(folder, name), Path(folder, f"{CREDENTIALS_ID}_{name}"))
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        raise ValueError(f"there is no credential {name}: write it to /etc/camera-gateway/{CREDENTIALS_ID}/{name} and restart")
+    try:
+        return read_file(path).reveal()
+    except ValueError as error:
+        raise ValueError(f"credential {name}: {error}") from None
 
 
 def read_file(path: Path) -> Secret:

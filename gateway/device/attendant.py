@@ -43,6 +43,8 @@ PULL_TRIES = 3
 PULL_PAUSE_S = 3.0
 CREATE_S = 3.0
 """To subscribe; not to be interrupted, so it must fit into the stop deadline."""
+ASKING_S = 180.0
+"""Learning a camera is some ten requests, of which each may take its whole time; past this the thread is stuck."""
 END_S = 1.5
 """To give the subscription back. The gateway stops within 6 s, whatever cameras do."""
 LISTEN_TIMEOUTS = Timeouts(connect_s=5.0, read_s=PULL_S + 5.0, answer_s=PULL_S + 8.0)
@@ -107,6 +109,8 @@ class Attendant:
         """A subscription is held now."""
         self.trouble = ""
         """Why it is not, if it should be."""
+        self.due = clock() + ASKING_S
+        """The monotonic time by which it has moved on; past it, it is stuck. Read by any thread."""
         self.thread = threading.Thread(target=self._run, name=f"events {self._name}", daemon=True)
 
     def start(self) -> None:
@@ -136,6 +140,7 @@ class Attendant:
         while not self._stop.is_set():
             self._changed.clear()
             self._tried_at = self._clock()
+            self.due = self._tried_at + ASKING_S
             try:
                 self._attend()
                 self.trouble, pause_s = "", RETRY_FIRST_S
@@ -149,6 +154,7 @@ class Attendant:
                 log.exception("camera %s: listening to its events failed", self._name)
                 pause_s = RETRY_LARGEST_S
             if not self._stop.is_set():
+                self.due = self._clock() + pause_s + ASKING_S
                 self._changed.wait(pause_s)
                 pause_s = min(pause_s * 2, RETRY_LARGEST_S)
 
@@ -163,6 +169,7 @@ class Attendant:
                     return
             finally:
                 self._interruptible(None)
+        self.due = self._clock() + LEARN_AGAIN_S + ASKING_S
         self._changed.wait(LEARN_AGAIN_S)
 
     def _interruptible(self, connection: Connection | None) -> None:
@@ -208,6 +215,7 @@ class Attendant:
             if held.renew_due(self._clock()):
                 held = self._renew(client, held)
             began = self._clock()
+            self.due = began + ASKING_S
             try:
                 reply = self._ask(client, held, subscription.PULL_ACTION, subscription.pull_request())
             except Interrupted:

@@ -22,6 +22,7 @@ from gateway.onvif.events import Message
 from gateway.onvif.ptz import Preset, PtzAbilities, Vector
 from gateway.onvif.ptz_client import PtzClient, find_abilities
 from gateway.onvif.transport import Timeouts
+from gateway.pulse import Promise, Role
 
 T = TypeVar("T")
 
@@ -95,6 +96,11 @@ class CameraDevice:
     def event_trouble(self) -> str:
         """Why its events do not come, if they should."""
         return self._attendant.trouble if self._attendant is not None else ""
+
+    def promise(self) -> Promise | None:
+        """When its attendant is heard of next; None while there is none."""
+        attendant = self._attendant
+        return Promise(attendant.thread.name, Role.COMPANION, attendant.due) if attendant is not None else None
 
     def shows_pictures(self) -> None:
         """The camera is there and the password is right: now it can be asked without risk to the account."""

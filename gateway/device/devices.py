@@ -9,6 +9,7 @@ from gateway.device.bus import EventBus
 from gateway.device.device import CameraDevice
 from gateway.device.link import ClientOf, Link
 from gateway.media.state import State
+from gateway.pulse import Promise
 from gateway.sources.camera import CameraSource
 
 
@@ -39,6 +40,11 @@ class Devices:
         self._seen.pop(camera_id, None)
         if device is not None:
             self._leaving = [thread for thread in self._leaving if thread.is_alive()] + device.stop()
+
+    def promises(self) -> list[Promise]:
+        """When the attendants are heard of next."""
+        made = [device.promise() for device in self._devices.values()]
+        return [one for one in made if one is not None]
 
     def observe(self, source: CameraSource) -> None:
         """Look at a camera's state, now and then: it is asked once it shows pictures, and again after it was away."""

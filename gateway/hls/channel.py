@@ -75,6 +75,8 @@ class Channel:
         self._templates: dict[bool, str] = {}
         self._rendered_version = -1
         self._joined: tuple[Window | None, int, bytes] = (None, -1, b"")
+        self.changed: Callable[[], None] | None = None
+        """Called after every change, by which a request that waits may be answered; for the express lane."""
 
     def attach(self) -> None:
         """Start (or go on) cutting the stream."""
@@ -237,3 +239,5 @@ class Channel:
     def _wake(self) -> None:
         pulse, self._pulse = self._pulse, asyncio.Event()
         pulse.set()
+        if self.changed is not None:
+            self.changed()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from gateway.config.model import Camera, RtspDefaults, SubPolicy
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
+from gateway.pulse import Promise, Role
 from gateway.sources import watch
 from gateway.sources.account import Account
 from gateway.sources.legacy import Legacy
@@ -20,6 +21,7 @@ from gateway.sources.publish import PublishSource
 from gateway.sources.rtsp import RtspReader
 from gateway.sources.session import PullSettings
 from gateway.sources.sink import LoopSink
+from gateway.systemd.journal import change
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,11 @@ class StreamSource:
         thread = self._last_thread
         return [thread] if thread is not None and thread.is_alive() else []
 
+    def promise(self) -> Promise | None:
+        """When its reader is heard of next; None while nothing is pulled."""
+        reader = self._reader
+        return Promise(reader.thread.name, Role.READER, reader.due) if reader is not None else None
+
     def legacy(self) -> Legacy:
         """What the next source of this stream goes on with. After `stop()`."""
         return Legacy(self.stream, self._timeline, self._last_thread)
@@ -118,7 +125,8 @@ class StreamSource:
         before = stream.status
         after = watch.observe(before, now=now, wall=time.time(), last_video_at=last, fps=fps)
         if after is not before:
-            log.info("stream %s: %s%s", stream.id, after.state.value, f": {after.reason}" if after.reason else " again")
+            reason = f": {after.reason}" if after.reason else " again"
+            log.info("stream %s: %s%s", stream.id, after.state.value, reason, extra=change(after.code or after.state.value))
             stream.set_status(after)
 
     def _on_demand(self, active: bool) -> None:
@@ -258,6 +266,11 @@ class CameraSource:
         """Look whether pictures still come."""
         for source in self.sources:
             source.tick()
+
+    def promises(self) -> list[Promise]:
+        """When its readers are heard of next."""
+        made = [source.promise() for source in self.sources if isinstance(source, StreamSource)]
+        return [one for one in made if one is not None]
 
     def retry_now(self) -> None:
         """The camera was seen on the network."""

@@ -84,6 +84,8 @@ class Lookout:
         self._ears = announcements(self._heard)
         self._here: tuple[interfaces.Interface, ...] = ()
         self._looked_at = -INTERFACES_EVERY_S
+        self.ticked_at = monotonic()
+        """The monotonic time of the last tick's end."""
         self._searching = False
         self._searched_at = 0.0
         """Unix seconds of the last whole search's end."""
@@ -143,6 +145,7 @@ class Lookout:
             self._start(self.search())
         if self._away:
             self._follow()
+        self.ticked_at = self._monotonic()
 
     # Inside
 

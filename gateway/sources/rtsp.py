@@ -34,6 +34,7 @@ from gateway.media.meter import Losses
 from gateway.media.state import State, Status
 from gateway.media.timestamps import SessionTimeline, Timeline
 from gateway.media.track import Kind
+from gateway.pulse import FOREVER
 from gateway.redact import redact
 from gateway.rtsp.client.refusal import NotUnderstood
 from gateway.sources import diagnosis
@@ -44,6 +45,7 @@ from gateway.sources.location import Location
 from gateway.sources.own_session import OwnSession
 from gateway.sources.session import CODECS, PullSettings, Session, SoundPacket
 from gateway.sources.sink import Sink
+from gateway.systemd.journal import change
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,10 @@ PREFLIGHT_S = 2.0
 """After a failure the port is tried first: a black hole is told after this instead of the whole open timeout."""
 FORGET_AFTER = 2
 """Failures in a row after which the camera is asked for the address again: one is a restart, and asking costs it a login."""
+OPENING_S = 60.0
+"""Beyond the time limits to open: asking a camera over ONVIF where its stream is, a predecessor on its way out."""
+MARGIN_S = 10.0
+"""A thread that is due may have to wait for a busy processor."""
 
 
 class RtspReader:
@@ -94,6 +100,8 @@ class RtspReader:
         self._losses = losses or Losses()
         self._stop = threading.Event()
         self._wake = threading.Event()
+        self.due = FOREVER
+        """The monotonic time by which this reader has moved on; past it, it is stuck. Read by any thread."""
         self._status = Status(State.CONNECTING, since=wall())
         self._failed_before = False
         self._live_since: float | None = None
@@ -110,6 +118,7 @@ class RtspReader:
 
     def start(self) -> None:
         """Begin pulling."""
+        self._expect_opening()
         self.thread.start()
 
     def stop(self) -> None:
@@ -159,6 +168,7 @@ class RtspReader:
                 now - started,
                 failure,
                 delay,
+                extra=change(failure.code, self._status.code),
             )
             self._report(failure, delay)
             self._wait(failure, delay)
@@ -171,6 +181,7 @@ class RtspReader:
         elif self._status.next_retry is not None:
             self._set_status(Status(self._status.state, self._status.since, self._status.reason, self._status.code))
         started = self._monotonic()
+        self._expect_opening()
         self._moves = self._location.moves
         self._account.admit(self.name)
         try:
@@ -190,6 +201,10 @@ class RtspReader:
                 self._read(session, url, started)
             finally:
                 self._session = None
+
+    def _expect_opening(self) -> None:
+        # our client takes three times as long at most, libavformat twice, and once more for the other transport
+        self.due = self._monotonic() + 10 * self._settings.open_timeout_s + OPENING_S
 
     def _delay(self, failure: SourceError) -> float:
         if isinstance(failure, WrongCredentials):
@@ -274,10 +289,13 @@ class RtspReader:
 
         opened = last_video = self._monotonic()
         got_video = got_key = hurried = False
+        patience_s = self._settings.read_timeout_s + MARGIN_S
+        self.due = opened + patience_s
         for packet in session.packets():
             if self._stop.is_set():
                 return
             now = self._monotonic()
+            self.due = now + patience_s
             frame: Frame | None = None
             if isinstance(packet, SoundPacket):
                 if got_key:
@@ -308,8 +326,8 @@ class RtspReader:
             if not got_video and now - opened > FIRST_VIDEO_S:
                 raise NoVideo(f"{host} opened the session but sends no video")
             # that nothing at all comes is for the session to say
-            patience_s = self._settings.read_timeout_s * (1 if packet is not None else 2)
-            if got_video and now - last_video > patience_s:
+            longest_s = self._settings.read_timeout_s * (1 if packet is not None else 2)
+            if got_video and now - last_video > longest_s:
                 what = "only sound" if isinstance(packet, SoundPacket) else "only data that cannot be read"
                 raise Stalled(f"{host} has sent no picture for {self._settings.read_timeout_s:.0f} s, {what}")
             if not got_key and now - opened > FIRST_KEYFRAME_S:
@@ -360,6 +378,7 @@ class RtspReader:
             audio.note or ("audio" if audio.expected else "no audio"),
             self._transport,
             ", through libavformat" if self._client == "libav" else "",
+            extra=change(State.LIVE.value),
         )
 
     def _report(self, failure: SourceError, delay: float) -> None:
@@ -380,6 +399,7 @@ class RtspReader:
         knocks = isinstance(failure, Unreachable)
         step_s = KNOCK_EVERY_S if knocks else delay
         deadline = self._monotonic() + delay
+        self.due = deadline + MARGIN_S
         while (left := deadline - self._monotonic()) > 0 and not self._stop.is_set():
             if self._location.moves != self._moves:
                 self._backoff.reset()

@@ -10,7 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/troubleshooting.md", "docs/configuration.md", "docs/api.md",
-         "docs/simulator.md", "docs/pushing.md", "docs/rtmp.md", "docs/wall.md", "docs/nvr.md")  # fmt: skip
+         "docs/simulator.md", "docs/pushing.md", "docs/rtmp.md", "docs/wall.md", "docs/nvr.md",
+         "docs/installation.md")  # fmt: skip
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _CELL_BORDER = re.compile(r"(?<!\\)\|")

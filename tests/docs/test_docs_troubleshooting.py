@@ -51,8 +51,8 @@ def _source() -> list[str]:
     strings = (ROOT / "web/static/js/strings.en.js").read_text(encoding="utf-8")
     said += [_BRACES.sub(GAP, text.replace(r"\"", '"')) for text in _JS_STRING.findall(strings)]
     said += [html.unescape(file.read_text(encoding="utf-8")) for file in (ROOT / "web/templates").glob("*.html")]
-    script = (ROOT / "install.sh").read_text(encoding="utf-8").replace(r"\"", '"')
-    said.append(_SHELL_VALUE.sub(GAP, script))
+    for script in (ROOT / "install.sh", *sorted((ROOT / "install").glob("*.sh"))):
+        said.append(_SHELL_VALUE.sub(GAP, script.read_text(encoding="utf-8").replace(r"\"", '"')))
     return [" ".join(text.split()) for text in said]
 
 

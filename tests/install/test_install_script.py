@@ -31,6 +31,7 @@ class Machine:
         self.commands.mkdir()
         for name in COPIED:
             shutil.copy(ROOT / name, self.tree / name)
+        shutil.copytree(ROOT / "install", self.tree / "install")
         for lock in ROOT.glob("requirements*.lock"):
             shutil.copy(lock, self.tree / lock.name)
         for tool in TOOLS.split():
@@ -44,10 +45,11 @@ class Machine:
     def has(self, command: str, script: str) -> None:
         """Give the machine a command."""
         path = self.commands / command
+        path.unlink(missing_ok=True)  # it may be a link to the system's own
         path.write_text(f"#!{shutil.which('bash')}\n{script}\n")
         path.chmod(0o755)
 
-    def run(self, *arguments: str, python: str = "") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, python: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         """./install.sh on this machine."""
         environ = {
             "PATH": str(self.commands),
@@ -56,6 +58,7 @@ class Machine:
             "PIP_NO_INDEX": "1",
             "PIP_CONFIG_FILE": os.devnull,
             "LC_ALL": "C.UTF-8",
+            **more,
         }
         if python:
             environ["PYTHON"] = python
@@ -63,7 +66,7 @@ class Machine:
         return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
 
     def with_installation(self) -> None:
-        """As after a successful `install.sh install`, with the packages of the Python that runs this test."""
+        """As after a successful `install.sh prepare`, with the packages of the Python that runs this test."""
         venv = self.tree / ".venv"
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True, timeout=60)
         packages = next(venv.glob("lib/python3*/site-packages"))
@@ -93,7 +96,7 @@ def test_help_names_the_commands(machine: Machine) -> None:
     for arguments in (["--help"], ["help"], []):
         result = machine.run(*arguments)
         assert result.returncode == 0
-        for command in ("demo", "run", "install", "test", "service"):
+        for command in ("demo", "run", "prepare", "test", "install", "upgrade", "status", "uninstall", "wheels"):
             assert f"\n  {command} " in result.stdout
 
 
@@ -205,8 +208,156 @@ def test_the_gateway_starts_without_hls_js(machine: Machine) -> None:
     assert "warning: hls.js is not installed" in result.stderr
 
 
-def test_a_service_needs_root(machine: Machine) -> None:
-    assert "can only be installed by root" in machine.run("service").stderr
+@pytest.mark.parametrize("command", ["install", "service", "upgrade", "uninstall"])
+def test_a_service_needs_root(machine: Machine, command: str) -> None:
+    result = machine.run(command)
+    assert result.returncode == 1
+    assert "by root" in result.stderr
+    assert "sudo ./install.sh" in result.stderr
+
+
+class Server(Machine):
+    """A machine on which root may install a service, and nothing is missing yet."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.root = folder / "root"
+        (self.root / "run/systemd/system").mkdir(parents=True)
+        for tool in ("cut", "date", "df", "head", "touch"):
+            (self.commands / tool).symlink_to(str(shutil.which(tool)))
+        for tool in ("useradd", "getent", "sync", "install", "xargs"):
+            self.has(tool, "exit 1")
+        self.has("id", "echo 0")
+        self.has("systemctl", "echo 'systemd 252 (252)'")
+        self.has("python3", "echo 3.11 64 venv")
+        self.has("getconf", "echo 64")
+        self.memory(4_000_000)
+
+    def memory(self, kilobytes: int) -> None:
+        (self.root / "meminfo").write_text(f"MemTotal:       {kilobytes} kB\n")
+
+    def install(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return self.run(*(arguments or ("install",)), INSTALL_ROOT=str(self.root), MEMINFO=f"{self.root}/meminfo", **more)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path)
+
+
+def test_everything_that_is_missing_is_said_at_once(server: Server) -> None:
+    server.has("uname", "echo armv7l")
+    server.has("getconf", "echo 32")
+    server.has("systemctl", "echo 'systemd 241 (241)'")
+    server.has("df", "echo header; echo '/dev/sda1 100 90 10240 99% /'")
+    server.has("date", "echo 1000000")
+    server.has("ss", """echo 'LISTEN 0 511 *:8080 *:* users:(("nginx",pid=77,fd=6))'""")
+    server.memory(250_000)
+    (server.commands / "useradd").unlink()
+    result = server.install()
+    assert result.returncode == 1
+    for part in (
+        "this machine is not ready",
+        "the media libraries do not exist for armv7l",
+        "a 64-bit kernel with a 32-bit system",
+        "systemd 241 is too old",
+        "these commands are missing: useradd",
+        "244 MB of memory",
+        "10 MB are free for",
+        "which is before this program was made",
+        "port 8080 is in use by nginx (process 77)",
+    ):
+        assert part in result.stderr
+    assert not (server.root / "opt").exists()
+    assert not (server.root / "etc").exists()
+
+
+@pytest.mark.parametrize(
+    ("python", "system", "said"),
+    [
+        ("3.9 64 venv", OTHER_SYSTEM, True),
+        ("3.12 64 bare", OTHER_SYSTEM, True),
+        ("3.9 64 venv", 'ID=debian\nVERSION_ID="12"\n', False),
+    ],
+)
+def test_a_python_that_can_be_installed_is_not_missing(server: Server, python: str, system: str, said: bool) -> None:
+    server.os_release.write_text(system)
+    server.has("python3", f"echo {python}")
+    if not said:
+        server.has("apt-get", "exit 1")
+    assert ("Python 3.11 to 3.14 with venv is missing" in server.install().stderr) is said
+
+
+def test_little_memory_is_a_warning(server: Server) -> None:
+    server.memory(430_000)
+    server.has("uname", "echo armv7l")
+    result = server.install()
+    assert "warning: 419 MB of memory serve a few cameras" in result.stderr
+    assert "- 419 MB" not in result.stderr
+
+
+def test_ports_of_a_configuration_that_is_there_are_its_owners_business(server: Server) -> None:
+    server.has("uname", "echo armv7l")
+    server.has("ss", """echo 'LISTEN 0 511 *:8080 *:* users:(("nginx",pid=77,fd=6))'""")
+    (server.root / "etc/camera-gateway").mkdir(parents=True)
+    (server.root / "etc/camera-gateway/config.yaml").write_text("cameras: {}\n")
+    assert "port 8080" not in server.install().stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("install", "--prefix", "relative"), "--prefix needs a folder that begins with /"),
+        (("install", "--prefix", "/srv/a b"), "the service cannot live in"),
+        (("install", "--prefix", "/home/pi/gateway"), "the service cannot live in"),
+        (("install", "--offline", "/nonexistent"), "--offline needs a folder"),
+        (("install", "--purge"), '"install" does not know "--purge"'),
+        (("uninstall", "everything"), '"uninstall" does not know "everything"'),
+    ],
+)
+def test_a_wrong_option_is_wrong_input_and_changes_nothing(server: Server, arguments: tuple[str, ...], said: str) -> None:
+    result = server.install(*arguments)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert not (server.root / "opt").exists()
+
+
+def test_what_is_not_installed_can_neither_be_upgraded_nor_asked_nor_removed(server: Server) -> None:
+    for command in ("upgrade", "status", "uninstall"):
+        result = server.install(command)
+        assert result.returncode == 1
+        assert "there is no service to upgrade" in result.stderr or "the service is not installed" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("made_for", "said"),
+    [
+        (None, "is no folder made by"),
+        ("aarch64 3.11", "holds packages for aarch64, this is x86_64"),
+    ],
+)
+def test_packages_for_another_machine_are_refused_before_anything_is_done(
+    server: Server, tmp_path: Path, made_for: str | None, said: str
+) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    if made_for:
+        (wheels / "made-for").write_text(made_for + "\n")
+    result = server.install("install", "--offline", str(wheels))
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert not (server.root / "opt").exists()
+
+
+def test_a_player_that_is_not_the_locked_one_is_refused(machine: Machine, tmp_path: Path) -> None:
+    """Offline, the folder is all there is: what was changed in it must not reach a browser."""
+    machine.with_installation()
+    player = machine.tree / "web/static/vendor/hls.light.min.mjs"
+    player.unlink()
+    (tmp_path / "hls.js-1.7.4.tgz").write_bytes(b"something else")
+    result = machine.run("prepare", WHEELS=str(tmp_path))
+    assert "is not the package that was locked" in result.stderr
+    assert not player.exists()
 
 
 def test_the_build_server_runs_the_same_command_as_everybody() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from werkzeug.security import generate_password_hash
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
 
 from gateway.config.model import Config, Discovery, HostPort, Listen
 from gateway.http.access import Access
