@@ -1,4 +1,4 @@
-"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|status|demo|simulate`.
+"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|token|status|demo|simulate`.
 
 Nothing else imports this module.
 
@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ CAMERA_PASSWORD = "GATEWAY_CAMERA_PASSWORD"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    parser = _parser()
+    parser = _parser(sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(argv)
     configure(arguments.verbose)
     command: Callable[[argparse.Namespace], int] = arguments.command
@@ -58,8 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         return FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
-    from gateway.simulator import simulate
+def _parser(words: Sequence[str] = ("simulate",)) -> argparse.ArgumentParser:
+    """For a command line of these `words`; the simulator, which brings libavcodec and 30 MB, is loaded only if it is named."""
+    from gateway.access import commands as commands_of_access
 
     parser = argparse.ArgumentParser(prog="gateway", description="Camera Gateway: IP cameras in, RTMP, HLS and a wall out.")
     parser.add_argument("--version", action="version", version=f"gateway {__version__}")
@@ -111,8 +112,15 @@ def _parser() -> argparse.ArgumentParser:
     shot.add_argument("camera", help="id of a camera in config.yaml")
     shot.add_argument("-o", "--output", type=Path, help="default: CAMERA.jpg")
     takes_config(shot)
-    password = command("passwd", _passwd, "set the admin's password (asked for, or read from standard input)")
+    password = command(
+        "passwd", _passwd, "set the admin's password, or hash another user's (asked for, or from standard input)"
+    )
+    commands_of_access.add_passwd_arguments(password)
     takes_config(password)
+    token = command("token", _token, "create, list or revoke API tokens for programs")
+    commands_of_access.add_token_arguments(token)
+    takes_config(token)
+    takes_json(token)
     service = command("status", _status, "say whether the service is healthy, and where it is reached")
     service.add_argument("-c", "--config", type=Path, help=f"default: {SERVICE_CONFIG} or, without it, {DEFAULT_CONFIG}")
     takes_json(service)
@@ -127,9 +135,18 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--https", type=int, default=8443)
     demo.add_argument("--http", type=int, default=8080)
     demo.add_argument("--rtmp", type=int, default=1935)
-    sim = command("simulate", simulate.run_from_arguments, "be one or more ONVIF cameras with a test picture")
-    simulate.add_arguments(sim)
+    sim = command("simulate", _simulate, "be one or more ONVIF cameras with a test picture")
+    if "simulate" in words:
+        from gateway.simulator import simulate
+
+        simulate.add_arguments(sim)
     return parser
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from gateway.simulator import simulate
+
+    return simulate.run_from_arguments(arguments)
 
 
 def _load(path: Path) -> Config:
@@ -280,23 +297,15 @@ def _snapshot(arguments: argparse.Namespace) -> int:
 
 
 def _passwd(arguments: argparse.Namespace) -> int:
-    from gateway.http.access import Access
+    from gateway.access import commands
 
-    if sys.stdin.isatty():
-        password = getpass.getpass("new password of admin: ")
-        if password != getpass.getpass("once more: "):
-            print("gateway: the two did not match; nothing was changed", file=sys.stderr)
-            return WRONG_INPUT
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    try:
-        access, _ = Access.open(_load(arguments.config).data_dir, password)
-        access.set_password(password)
-    except ValueError as error:
-        print(f"gateway: {error}; nothing was changed", file=sys.stderr)
-        return WRONG_INPUT
-    print("the password of admin was changed; everybody has to log in again")
-    return OK
+    return commands.passwd(arguments, lambda: _load(arguments.config))
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    from gateway.access import commands
+
+    return commands.token(arguments, _load(arguments.config))
 
 
 def _status(arguments: argparse.Namespace) -> int:

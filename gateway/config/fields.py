@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, mode
 from gateway.config import addresses, secrets, units
 from gateway.config.addresses import HostPort, PushUrl, SourceUrl
 from gateway.config.model import (
+    RtspClient,
     Transport,
     UnannouncedPicture,
 )
@@ -108,7 +109,7 @@ def _label(value: object, info: ValidationInfo) -> str:
     return text
 
 
-def _secret(value: object, info: ValidationInfo) -> Secret:
+def read_secret(value: object, info: ValidationInfo) -> Secret:
     return Secret(_free_text(value, info))
 
 
@@ -226,9 +227,10 @@ Listener = Annotated[HostPort | None, PlainValidator(reader(_listener))]
 Text = Annotated[str, PlainValidator(_free_text)]
 Label = Annotated[str, PlainValidator(_label)]
 Flag = Annotated[bool, PlainValidator(reader(read_flag))]
-Password = Annotated[Secret, PlainValidator(_secret)]
+Password = Annotated[Secret, PlainValidator(read_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
 PictureName = Annotated[UnannouncedPicture, PlainValidator(choice(UnannouncedPicture))]
+ClientName = Annotated[RtspClient, PlainValidator(choice(RtspClient))]
 TransportName = Annotated[Transport, PlainValidator(choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 Key = Annotated[Secret, PlainValidator(_key)]

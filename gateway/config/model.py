@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.camera_tls import ANYBODY, CameraTrust
 from gateway.config.addresses import HostPort
 from gateway.config.secrets import Secret
 from gateway.journal.kinds import IncidentKind
@@ -25,10 +26,13 @@ __all__ = [
     "Listen",
     "Metrics",
     "Onvif",
+    "ProxyTrust",
     "Publish",
     "Push",
     "Reload",
+    "Role",
     "Rtmp",
+    "RtspClient",
     "RtspDefaults",
     "SecondPublisher",
     "Secret",
@@ -37,6 +41,7 @@ __all__ = [
     "Tls",
     "Transport",
     "UnannouncedPicture",
+    "User",
     "View",
     "WallLayout",
     "Watch",
@@ -51,6 +56,15 @@ class Transport(enum.Enum):
     UDP = "udp"
     AUTO = "auto"
     """TCP first, UDP where the camera does not offer TCP."""
+
+
+class RtspClient(enum.Enum):
+    """Who speaks RTSP with a camera."""
+
+    AUTO = "auto"
+    """The gateway's own client, and libavformat where the two do not understand each other."""
+    OWN = "own"
+    LIBAV = "libav"
 
 
 class SubPolicy(enum.Enum):
@@ -150,6 +164,7 @@ class RtspDefaults:
     transport: Transport = Transport.TCP
     open_timeout_s: float = 5.0
     read_timeout_s: float = 5.0
+    client: RtspClient = RtspClient.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +185,47 @@ class Rtmp:
     h265: UnannouncedPicture = UnannouncedPicture.SEND
 
 
+class Role(enum.Enum):
+    """What a user may do with the cameras he sees."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    """Looks and steers."""
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who logs in. Without `cameras` and `groups` he sees all cameras."""
+
+    name: str
+    password_hash: Secret
+    """As `gateway passwd --hash` prints it."""
+    role: Role
+    cameras: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    """Cameras of these groups as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyTrust:
+    """A proxy in front of us that may say who its clients are."""
+
+    addresses: tuple[str, ...]
+    """Addresses or networks, in CIDR notation."""
+    user_header: str = ""
+    """Names the user that the proxy has logged in; empty: it says none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Who may look."""
+    """Who may look, and for how long a login lasts."""
 
     anonymous_viewing: bool = False
+    session_idle_s: float = 30 * 86400.0
+    """A wall in a guard's room stays logged in over a month's holiday."""
+    session_lifetime_s: float = 365 * 86400.0
+    proxy: ProxyTrust | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +302,10 @@ class Camera:
     password: Secret | None = None
     transport: Transport | None = None
     """None: as `Config.rtsp` says."""
+    client: RtspClient | None = None
+    """None: as `Config.rtsp` says."""
+    trust: CameraTrust = ANYBODY
+    """Which certificate is good, over rtsps:// and https://."""
     sub_policy: SubPolicy = SubPolicy.ON_DEMAND
     audio: bool = True
     h265: UnannouncedPicture | None = None
@@ -337,5 +392,7 @@ class Config:
     webhooks: tuple[Webhook, ...] = ()
     cameras: tuple[Camera, ...] = ()
     views: tuple[View, ...] = ()
+    users: tuple[User, ...] = ()
+    """Besides the built-in admin, whose password is in `data_dir`."""
     warnings: tuple[str, ...] = ()
     """Complete lines about what was read but is not served, in the form of the findings."""

@@ -15,6 +15,7 @@ from gateway.config.addresses import HostPort
 from gateway.config.camera_schema import CameraEntry
 from gateway.config.fields import (
     SHORTEST_WINDOW_SEGMENTS,
+    ClientName,
     Flag,
     HookUrl,
     Key,
@@ -38,6 +39,7 @@ from gateway.config.fields import (
     reader,
 )
 from gateway.config.model import (
+    Auth,
     Hls,
     Incidents,
     Listen,
@@ -49,6 +51,7 @@ from gateway.config.model import (
     Webhook,
 )
 from gateway.config.secrets import Secret
+from gateway.config.user_schema import ProxySection, Users
 from gateway.journal.kinds import IncidentKind
 
 
@@ -128,6 +131,7 @@ class DiscoverySection(Section):
 
 class RtspSection(Section):
     transport: TransportName = RtspDefaults().transport
+    client: ClientName = RtspDefaults().client
     open_timeout: Annotated[float, PlainValidator(duration(1, 60))] = RtspDefaults().open_timeout_s
     read_timeout: Annotated[float, PlainValidator(duration(2, 30))] = RtspDefaults().read_timeout_s
 
@@ -147,6 +151,9 @@ class HlsSection(Section):
 
 class AuthSection(Section):
     anonymous_viewing: Flag = False
+    session_idle: Annotated[float, PlainValidator(duration(300, 400 * 86400))] = Auth().session_idle_s
+    session_lifetime: Annotated[float, PlainValidator(duration(300, 3650 * 86400))] = Auth().session_lifetime_s
+    proxy: ProxySection | None = None
 
 
 class RtmpSection(Section):
@@ -253,6 +260,7 @@ class ConfigFile(Section):
     webhooks: Annotated[tuple[WebhookEntry, ...], BeforeValidator(null_is_no_list)] = ()
     cameras: Cameras = {}  # noqa: RUF012  # pydantic copies defaults
     views: Views = {}  # noqa: RUF012  # pydantic copies defaults
+    users: Users = {}  # noqa: RUF012  # pydantic copies defaults
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         names = [entry.webhook(number).name for number, entry in enumerate(self.webhooks, 1)]

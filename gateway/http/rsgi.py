@@ -39,9 +39,17 @@ BodyHandler = Callable[[Request, bytes], Awaitable[Response]]
 class Application:
     """What the listeners serve."""
 
-    def __init__(self, router: Router, pages: BodyHandler, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        router: Router,
+        pages: BodyHandler,
+        as_sent: Callable[[Request], Request] | None = None,
+        admission: Admission | None = None,
+    ) -> None:
+        """`as_sent` undoes what a trusted proxy has done to a request."""
         self._router = router
         self._pages = pages
+        self._as_sent = as_sent
         self._admission = admission or Admission()
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -76,6 +84,8 @@ class Application:
         self._running.add(task)
         try:
             request = make_request(scope)
+            if self._as_sent is not None:
+                request = self._as_sent(request)
             with self._admission.place(request.client):
                 if scope.proto == "http":
                     await self._http(request, protocol, task)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template
+from flask import Blueprint, Response, current_app, make_response, render_template
 
 from gateway.http.access import Right
 from gateway.web import openapi
-from gateway.web.api import require
-from gateway.web.caller import access, decide, port
+from gateway.web.caller import access, port
 from gateway.web.operations import operation
+from gateway.web.rights import needs
 
 api_page = Blueprint("api_page", __name__, url_prefix=openapi.PREFIX)
 
@@ -30,22 +30,16 @@ def _never_stored(response: Response) -> Response:
 
 @api_page.get("/openapi.json")
 @operation(dict[str, Any], tag="tools")
+@needs(Right.VIEW)
 def openapi_document() -> Response:
     """This document: the API in the form of OpenAPI 3.1."""
-    refused = require(Right.VIEW)
-    return refused if refused is not None else Response(_text(), mimetype="application/json")
+    return Response(_text(), mimetype="application/json")
 
 
 @api_page.get("/")
+@needs(Right.VIEW)
 def page() -> Response:
     """The same for people."""
-    decision = decide(Right.VIEW)
-    if decision.status == 401:
-        return make_response(redirect(f"/login?next={openapi.PREFIX}/"))
-    if not decision.allowed:
-        refused = require(Right.VIEW)
-        assert refused is not None, "not allowed"
-        return refused
     described = json.loads(_text())
     return make_response(render_template("api.html", operations=_by_tag(described), schemas=described["components"]["schemas"]))
 

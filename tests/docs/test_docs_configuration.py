@@ -87,7 +87,7 @@ def test_defaults_are_those_of_the_schema(pages: dict[str, Any]) -> None:
 
 
 def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
-    for name in ("cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt"):
+    for name in ("cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt", "cameras-ca.crt"):
         (tmp_path / name).write_text("12345\n")
     Certificates(tmp_path, names=lambda: BoxNames(("localhost",), ())).ensure()
     for name in ("fullchain.pem", "privkey.pem"):
@@ -98,7 +98,7 @@ def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
 
 def test_ranges_are_those_of_the_schema(pages: dict[str, Any], tmp_path: Path) -> None:
     ranges = {key: RANGE.fullmatch(row[2]) for key, row in _documented(pages).items() if RANGE.fullmatch(row[2])}
-    assert len(ranges) == 8
+    assert len(ranges) == 10
     for key, match in ranges.items():
         assert match is not None
         least, most = (units.seconds(end) for end in match.groups())
@@ -107,7 +107,9 @@ def test_ranges_are_those_of_the_schema(pages: dict[str, Any], tmp_path: Path) -
             assert any("must be between" in one for one in findings) is not inside, (key, value_s)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md", "docs/monitoring.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md", "docs/monitoring.md", "docs/users.md"]
+)
 def test_whole_examples_are_accepted(pages: dict[str, Any], tmp_path: Path, name: str) -> None:
     blocks = pages[name].blocks("yaml")
     assert blocks
@@ -157,6 +159,13 @@ def _file_with(key: str, value: str) -> str:
         scheme = "rtmps" if last in ("verify", "ca_file", "fingerprint") else "rtmp"
         camera["push"] = [{"url": f"{scheme}://media.example/live/yard", **camera["push"]}]
         camera["address"] = "192.168.10.215"
+    if "users" in top:
+        user = top["users"]["c"]
+        user.setdefault("password_hash", f"scrypt:32768:8:1$salt${'0' * 128}")
+        user.setdefault("role", "viewer")
+        top["cameras"] = {name: {"rtsp": URL, "group": "Outside"} for name in ("gate", "yard")}
+    if key.startswith("auth.proxy."):
+        top["auth"]["proxy"].setdefault("addresses", ["127.0.0.1"])
     if "views" in top:
         top["views"]["c"].setdefault("cameras", ["gate"])
         top["cameras"] = {name: {"rtsp": URL} for name in top["views"]["c"]["cameras"]}
@@ -169,7 +178,7 @@ def _complete_camera(camera: dict[str, Any], key: str) -> None:
     if key in ("profile", "sub_profile"):
         camera["address"] = "192.168.10.215"
     elif not {"address", "rtsp", "publish"} & camera.keys():
-        camera["rtsp"] = URL
+        camera["rtsp"] = URL.replace("rtsp:", "rtsps:") if key in ("verify", "ca_file", "fingerprint") else URL
     if key == "second":
         camera["publish"]["key"] = "x"
     if key in ("password", "password_file"):

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from gateway.http.access import Access, Right
-from gateway.web.api import require
 from gateway.web.operations import Media, operation
+from gateway.web.rights import require
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:correct horse").decode()}
 
