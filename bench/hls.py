@@ -6,6 +6,9 @@ Starts GStreamer cameras that repeat a clip, the gateway as users start it (on o
 delay is the time from its end by PROGRAM-DATE-TIME and durations to its last byte at the viewer; lateness is that delay over
 the smallest one any viewer of the camera has seen, so it holds all that varies: pictures, event loop, requests, network.
 
+The least that the server can do is measured in the same run (`hls_bare.py`): machines and their other load differ, the ratio
+does not.
+
     .venv/bin/python bench/hls.py                       500 viewers of 16 cameras, 20 s
     .venv/bin/python bench/hls.py --viewers 50 --json
 """
@@ -30,10 +33,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "testbed"))
 
+import hls_bare
 import loop_clip
 import uvloop
 from cameras import machine, status, ticks
-from child import until
+from child import free_port, until
 from gateway_process import PASSWORD, GatewayProcess
 from gst_process import GstCamera
 from h2_client import Connection, connect
@@ -41,6 +45,7 @@ from h2_client import Connection, connect
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 GOAL_MS_PER_VIEWER_S, GOAL_P99_MS = 0.6, 120.0
 CONNECT_STEP_S = 0.01
+BARE_START_S = 2.0
 PART = re.compile(r'#EXT-X-PART:DURATION=([\d.]+),URI="([^"]+)"')
 
 
@@ -145,32 +150,58 @@ def main() -> int:
         until(lambda: all(gateway.last_segment(one) >= 0 for one in cameras), 60, "a segment of every camera")
         time.sleep(5)
         pid = gateway.child.pid
-        pin(pid, 0)
         pin(camera.child.pid, 1)
+        pin(pid, 0)
         idle, _ = cpu_percent(pid, 5.0)
-        orders = {"load": gateway.ports["https"], "cameras": o.cameras, "viewers": o.viewers, "settle": o.settle}
-        command = [sys.executable, __file__, "--seconds", str(o.seconds)]
-        command += [word for key, value in orders.items() for word in (f"--{key}", str(value))]
-        viewers = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        pin(viewers.pid, 1)
-        stack.callback(viewers.kill)
-        assert viewers.stdout is not None
-        assert viewers.stdout.readline() == "begin\n"
-        before, began, load_before = ticks(f"/proc/{pid}/stat"), time.monotonic(), ticks(f"/proc/{viewers.pid}/stat")
-        line = viewers.stdout.readline()
-        took = time.monotonic() - began
-        busy = (ticks(f"/proc/{pid}/stat") - before) / TICKS_PER_S / took
-        client = (ticks(f"/proc/{viewers.pid}/stat") - load_before) / TICKS_PER_S / took
+        result, busy = measure(o, pid, gateway.ports["https"])
         memory = status(pid)
-        result = json.loads(line.removeprefix("end "))
+        gateway.end()
+        camera.end()
+        bare, bare_busy = measure_bare(o, folder)
+    bare_ms = bare_busy * 1000 / o.viewers
     result |= {
-        "viewers": o.viewers, "cameras": o.cameras, "bitrate_kbit": o.bitrate, "seconds": round(took, 1),
+        "viewers": o.viewers, "cameras": o.cameras, "bitrate_kbit": o.bitrate, "seconds": o.seconds,
         "cpu_percent": round(100 * busy, 1), "cpu_percent_without_viewers": round(idle, 1),
         "ms_per_viewer_second": round((busy - idle / 100) * 1000 / o.viewers, 3),
-        "client_cpu_percent": round(100 * client, 1), "rss_mb": round(memory["VmRSS"] / 1024, 1), "machine": machine(),
+        "bare_ms_per_viewer_second": round(bare_ms, 3), "bare_late_p99_ms": bare["late_p99_ms"], "bare_parts": bare["parts"],
+        "ratio_to_bare": round((busy - idle / 100) / result["parts"] / (bare_busy / bare["parts"]), 2),
+        "rss_mb": round(memory["VmRSS"] / 1024, 1), "machine": machine(),
     }  # fmt: skip
     print(json.dumps(result, indent=1) if o.json else table(result))
     return 0
+
+
+def measure(o: argparse.Namespace, pid: int, port: int) -> tuple[dict[str, Any], float]:
+    """Let the viewers watch a server: what they saw, and the share of a core that it used."""
+    orders = {"load": port, "cameras": o.cameras, "viewers": o.viewers, "settle": o.settle, "seconds": o.seconds}
+    command = [sys.executable, __file__, *(word for key, value in orders.items() for word in (f"--{key}", str(value)))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as viewers:
+        pin(viewers.pid, 1)
+        try:
+            assert viewers.stdout is not None
+            assert viewers.stdout.readline() == "begin\n"
+            before, began, own_before = ticks(f"/proc/{pid}/stat"), time.monotonic(), ticks(f"/proc/{viewers.pid}/stat")
+            line = viewers.stdout.readline()
+            took = time.monotonic() - began
+            busy = (ticks(f"/proc/{pid}/stat") - before) / TICKS_PER_S / took
+            own = (ticks(f"/proc/{viewers.pid}/stat") - own_before) / TICKS_PER_S / took
+        finally:
+            viewers.kill()
+    return json.loads(line.removeprefix("end ")) | {"client_cpu_percent": round(100 * own, 1)}, busy
+
+
+def measure_bare(o: argparse.Namespace, folder: Path) -> tuple[dict[str, Any], float]:
+    """The same with the least server."""
+    port, certificate = free_port(), next((folder / "data").rglob("server.pem"))
+    part_bytes = round(o.bitrate * 1000 / 8 * hls_bare.PART_S)
+    command = [sys.executable, hls_bare.__file__, *map(str, (port, certificate, o.cameras, part_bytes))]
+    with subprocess.Popen(command) as server:
+        try:
+            time.sleep(BARE_START_S)
+            pin(server.pid, 0)
+            return measure(o, server.pid, port)
+        finally:
+            server.kill()
 
 
 def arguments() -> argparse.Namespace:
@@ -210,6 +241,8 @@ def table(result: dict[str, Any]) -> str:
             f"{r['machine']}; {r['seconds']} s",
             f"CPU per viewer-second   {r['ms_per_viewer_second']:.2f} ms   goal {GOAL_MS_PER_VIEWER_S} ms"
             f"   (whole process {r['cpu_percent']} %, without viewers {r['cpu_percent_without_viewers']} %)",
+            f"bare granian            {r['bare_ms_per_viewer_second']:.2f} ms, late p99 {r['bare_late_p99_ms']:.0f} ms, "
+            f"parts {r['bare_parts']}: a part of the gateway's costs {r['ratio_to_bare']:.2f} of a bare one",
             f"parts late              p50 {r['late_p50_ms']:.0f}, p95 {r['late_p95_ms']:.0f}, p99 {r['late_p99_ms']:.0f} ms"
             f"   goal p99 {GOAL_P99_MS:.0f} ms",
             f"parts                   {r['parts']}, the slowest viewer {r['slowest_viewer_parts']}; "

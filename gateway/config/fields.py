@@ -233,6 +233,8 @@ TransportName = Annotated[Transport, PlainValidator(choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 Key = Annotated[Secret, PlainValidator(_key)]
 Origin = Annotated[str, PlainValidator(reader(addresses.web_origin))]
+Network = Annotated[str, PlainValidator(reader(addresses.network))]
+HookUrl = Annotated[str, PlainValidator(reader(addresses.web_url))]
 
 
 def one_password(password: Secret | None, password_file: Secret | None) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gateway.config.addresses import HostPort
 from gateway.config.secrets import Secret
+from gateway.journal.kinds import IncidentKind
 
 __all__ = [
     "Auth",
@@ -20,7 +21,9 @@ __all__ = [
     "Discovery",
     "Hls",
     "HostPort",
+    "Incidents",
     "Listen",
+    "Metrics",
     "Onvif",
     "Publish",
     "Push",
@@ -37,6 +40,7 @@ __all__ = [
     "View",
     "WallLayout",
     "Watch",
+    "Webhook",
 ]
 
 
@@ -282,6 +286,37 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """`/metrics` for Prometheus."""
+
+    allow: tuple[str, ...] = ()
+    """Addresses and networks (`192.168.0.0/24`) that may read it without a login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """The journal of what went wrong."""
+
+    keep_s: float = 90 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A program that is told of incidents."""
+
+    url: str = field(repr=False)
+    """Often as secret as a password."""
+    name: str
+    events: tuple[IncidentKind, ...] = ()
+    """Empty: all."""
+    secret: Secret | None = None
+    verify: bool = True
+    """The server's certificate must be good; `ca_file` says what is good instead of the system."""
+    ca_file: Path | None = None
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything config.yaml and conf.d say."""
 
@@ -297,6 +332,9 @@ class Config:
     auth: Auth = Auth()
     watch: Watch = Watch()
     onvif: Onvif = Onvif()
+    metrics: Metrics = Metrics()
+    incidents: Incidents = Incidents()
+    webhooks: tuple[Webhook, ...] = ()
     cameras: tuple[Camera, ...] = ()
     views: tuple[View, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -55,10 +55,17 @@ class Channel:
     """A stream id's window for the life of the process, whichever `Stream` object carries it now."""
 
     def __init__(
-        self, stream: Stream, pace: Pace, window_s: float, *, first_number: int, monotonic: Callable[[], float]
+        self,
+        stream: Stream,
+        pace: Pace,
+        window_s: float,
+        *,
+        first_number: int,
+        monotonic: Callable[[], float],
+        completed: Callable[[float], None] | None = None,
     ) -> None:
         self.stream = stream
-        self.window = Window(pace, window_s, first_number=first_number, changed=self._wake)
+        self.window = Window(pace, window_s, first_number=first_number, changed=self._wake, completed=completed)
         self._pace = pace
         self._former: Window | None = None
         self._former_until = 0.0
@@ -75,6 +82,8 @@ class Channel:
         self._templates: dict[bool, str] = {}
         self._rendered_version = -1
         self._joined: tuple[Window | None, int, bytes] = (None, -1, b"")
+        self.changed: Callable[[], None] | None = None
+        """Called after every change, by which a request that waits may be answered; for the express lane."""
 
     def attach(self) -> None:
         """Start (or go on) cutting the stream."""
@@ -237,3 +246,5 @@ class Channel:
     def _wake(self) -> None:
         pulse, self._pulse = self._pulse, asyncio.Event()
         pulse.set()
+        if self.changed is not None:
+            self.changed()

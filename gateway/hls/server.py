@@ -19,14 +19,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode
 
-from gateway.hls import delivery
+from gateway.hls import answers, delivery
+from gateway.hls.answers import CORS
 from gateway.hls.channel import Channel, Text
 from gateway.hls.cutter import Pace
 from gateway.hls.delivery import BadDirective, Verdict
+from gateway.hls.viewers import KIND
 from gateway.hls.window import Window
 from gateway.http.messages import Request, Response
 from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.media.stream import Stream
+from gateway.metrics.histogram import Histogram
 
 log = logging.getLogger(__name__)
 
@@ -36,29 +39,21 @@ START_WAIT_S = 10.0
 RETRY_AFTER_S = 2
 BLOCK_TARGETS = 3
 """A blocked request gets 503 after this many target durations (6.2.5.2)."""
-MEDIA_MAX_AGE_TARGETS = 6
-MEDIA_MAX_AGE_MIN_S = 60
-"""Cache lifetime of media: six target durations (App. B.1), a minute at least. The names are never used twice."""
 SWEEP_S = 1.0
+PART_DELAY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Bounds of the histogram of how late parts are."""
 MAX_QUERY_CHARS = 2048
 """The query is repeated on every line of the playlist."""
 
-PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
-MEDIA_TYPE = "video/mp4"
 _TEXT_TYPE = "text/plain; charset=utf-8"
 
-_CORS = (
-    ("access-control-allow-origin", "*"),
-    ("access-control-expose-headers", "content-length, content-range, etag, retry-after"),
-)
 _PREFLIGHT = (
-    *_CORS,
+    *CORS,
     ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
     ("access-control-allow-headers", "authorization, range, if-range, if-none-match"),
     ("access-control-max-age", "86400"),
 )
 _METHODS = ("GET", "HEAD")
-_MEDIA_NAME = re.compile(r"s(?P<msn>\d{1,18})(?:\.p(?P<part>\d{1,9}))?\.m4s|init-(?P<map>\d{1,9})\.mp4", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +83,8 @@ class HlsService:
         self._monotonic = monotonic
         self._wall = wall
         self._channels: dict[str, Channel] = {}
+        self.part_delay = Histogram(PART_DELAY_S)
+        """From the arrival of the frame that completes a part to the part."""
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
         self.swept_at = monotonic()
@@ -132,6 +129,13 @@ class HlsService:
         for channel in self._channels.values():
             channel.sweep(on_demand=not self._always(channel.stream))
 
+    def serving(self, stream_id: str) -> Channel | None:
+        """The channel of a stream that is being cut and whose playlist can be had; None otherwise."""
+        channel = self._channels.get(stream_id)
+        if channel is None or not channel.attached or not channel.window.ready:
+            return None
+        return channel if self._resolve(stream_id) is channel.stream else None
+
     async def handle(self, request: Request) -> Response:
         """Answer a request below `/hls/`. Never raises for what a client sent."""
         if request.method == "OPTIONS":
@@ -165,7 +169,7 @@ class HlsService:
                 finally:
                     channel.touch()
         run, _, name = rest.partition("/")
-        match = _MEDIA_NAME.fullmatch(name)
+        match = answers.media_name(name)
         window = channel.window_of(run)
         if match is None or window is None or not channel.attached:
             return _error(404, "no such file")
@@ -185,7 +189,7 @@ class HlsService:
         if not window.ready:
             return _late(channel, window.refusal or "the stream has not begun yet")
         if name == "index.m3u8":
-            return _playlist_response(request, channel.multivariant(suffix))
+            return _counted(channel, _playlist_response(request, channel.multivariant(suffix)))
 
         def verdict() -> Verdict:
             return delivery.judge(directives, channel.window.position, channel.window.cutter.part_target_us / 1e6)
@@ -197,33 +201,22 @@ class HlsService:
         limit_s = BLOCK_TARGETS * window.cutter.target_duration
         if not await channel.wait(lambda: channel.window.ready and verdict() is Verdict.ANSWER, limit_s):
             return _late(channel, "no new picture in time")
-        return _playlist_response(request, channel.media(suffix, delta=directives.delta))
+        return _counted(channel, _playlist_response(request, channel.media(suffix, delta=directives.delta)))
 
     async def _media(self, request: Request, channel: Channel, window: Window, match: re.Match[str]) -> Response:
-        body: bytes | None
-        if match["map"] is not None:
-            body = window.map(int(match["map"]))
-        elif match["part"] is None:
-            body = channel.segment_payload(window, int(match["msn"]))
-        else:
-            msn, index = int(match["msn"]), int(match["part"])
-            if (msn, index) == window.next_part:
-                limit_s = BLOCK_TARGETS * window.cutter.target_duration
-                # a window that was succeeded gets no part any more
-                if not await channel.wait(lambda: window.next_part != (msn, index) or channel.window is not window, limit_s):
-                    return _late(channel, "the part has not come in time")
-            segment = window.segment(msn)
-            part = segment.parts[index] if segment is not None and index < len(segment.parts) else None
-            body = part.payload if part is not None else None
-        if body is None:
+        part = answers.hinted(match)
+        if part is not None and part == window.next_part:
+            limit_s = BLOCK_TARGETS * window.cutter.target_duration
+            # a window that was succeeded gets no part any more
+            if not await channel.wait(lambda: window.next_part != part or channel.window is not window, limit_s):
+                return _late(channel, "the part has not come in time")
+        whole = answers.media(channel, window, match)
+        if whole is None:
             return _error(410, "this has left the window") if _left(window, match) else _error(404, "no such file")
-        etag = f'"{window.run_id}-{match[0]}"'
-        max_age_s = max(MEDIA_MAX_AGE_MIN_S, MEDIA_MAX_AGE_TARGETS * window.cutter.target_duration)
-        headers = (*_CORS, ("cache-control", f"max-age={max_age_s}, immutable"), ("etag", etag))
+        etag = answers.media_etag(window, match)
         if _etag_matches(request.headers.get("if-none-match", ""), etag):
-            return Response(304, b"", headers)
-        whole = Response(200, body, (("content-type", MEDIA_TYPE), ("accept-ranges", "bytes"), *headers))
-        return _ranged(request, whole, body, etag)
+            return Response(304, b"", answers.media_fields(window, match))
+        return _counted(channel, _ranged(request, whole, etag))
 
     def channel(self, stream: Stream) -> Channel:
         """The stream's channel, made when it is first asked for."""
@@ -231,7 +224,14 @@ class HlsService:
         if channel is None:
             settings = self._settings
             pace = Pace(settings.part_s, settings.segment_s)
-            channel = Channel(stream, pace, settings.window_s, first_number=int(self._wall()), monotonic=self._monotonic)
+            channel = Channel(
+                stream,
+                pace,
+                settings.window_s,
+                first_number=int(self._wall()),
+                monotonic=self._monotonic,
+                completed=self._part_completed,
+            )
             self._channels[stream.id] = channel
         elif channel.stream is not stream:
             channel.rebind(stream)
@@ -239,6 +239,9 @@ class HlsService:
             self.swept_at = self._monotonic()
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="hls-sweeper")
         return channel
+
+    def _part_completed(self, arrived: float) -> None:
+        self.part_delay.observe(max(0.0, self._wall() - arrived))
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -257,10 +260,10 @@ def _left(window: Window, match: re.Match[str]) -> bool:
     return window.first_number <= int(match["msn"]) < window.media_sequence
 
 
-def _ranged(request: Request, whole: Response, body: bytes, etag: str) -> Response:
+def _ranged(request: Request, whole: Response, etag: str) -> Response:
     """The whole, or 206 or 416 for a range (RFC 9110 section 14): parts are fetched whole, but caches may ask for less."""
-    asked = request.headers.get("range", "") if request.method == "GET" else ""
-    if not asked or request.headers.get("if-range", etag) != etag:
+    asked, body = request.headers.get("range", "") if request.method == "GET" else "", whole.body
+    if not asked or not isinstance(body, bytes) or request.headers.get("if-range", etag) != etag:
         return whole
     try:
         wanted = parse_range(asked, len(body))
@@ -279,27 +282,22 @@ def _suffix(query: str) -> str:
 
 
 def _playlist_response(request: Request, text: Text) -> Response:
-    headers = (*_CORS, ("content-type", PLAYLIST_TYPE), ("cache-control", "no-cache"), ("vary", "accept-encoding"))
-    if _accepts_gzip(request.headers.get("accept-encoding", "")):
-        return Response(200, text.gzip, (*headers, ("content-encoding", "gzip")))
-    return Response(200, text.plain, headers)
-
-
-def _accepts_gzip(header: str) -> bool:
-    for item in header.lower().split(","):
-        name, _, parameters = item.partition(";")
-        if name.strip() == "gzip":
-            return re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", parameters) is None
-    return False
+    return answers.playlist(text, compressed=answers.accepts_gzip(request.headers.get("accept-encoding", "")))
 
 
 def _etag_matches(header: str, etag: str) -> bool:
     return any(item.strip().removeprefix("W/") in (etag, "*") for item in header.split(",")) if header else False
 
 
+def _counted(channel: Channel, response: Response) -> Response:
+    """What a client is given; HEAD counts too, which no player sends."""
+    channel.stream.counts.sent[KIND] += len(response.body) if isinstance(response.body, bytes) else 0
+    return response
+
+
 def _error(status: int, text: str, *headers: tuple[str, str]) -> Response:
     fixed = (("content-type", _TEXT_TYPE), ("cache-control", "no-store"))
-    return Response(status, f"{text}\n".encode(), (*_CORS, *fixed, *headers))
+    return Response(status, f"{text}\n".encode(), (*CORS, *fixed, *headers))
 
 
 def _unavailable(text: str) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from gateway.media.demand import Demand, Hold
@@ -15,11 +15,13 @@ MAX_VIEWERS = 4096
 KIND = "hls"
 """Kind of the claims on `Demand`."""
 
-Key = Sequence[str]
+Key = tuple[str, ...]
 """Address, User-Agent and query token of a client."""
 
 
-class _Viewer:
+class Viewer:
+    """One client. While it has requests it is here."""
+
     __slots__ = ("hold", "requests", "seen")
 
     def __init__(self, hold: Hold) -> None:
@@ -34,7 +36,7 @@ class Viewers:
     def __init__(self, demand: Demand, monotonic: Callable[[], float]) -> None:
         self._demand = demand
         self._monotonic = monotonic
-        self._viewers: dict[tuple[str, ...], _Viewer] = {}
+        self._viewers: dict[tuple[str, ...], Viewer] = {}
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -42,16 +44,25 @@ class Viewers:
     @contextmanager
     def present(self, key: Key) -> Iterator[None]:
         """The client is here while its request lasts, and for `VIEWER_S` after."""
-        name = tuple(key) if tuple(key) in self._viewers or len(self._viewers) < MAX_VIEWERS else ()
-        viewer = self._viewers.get(name)
-        if viewer is None:
-            viewer = self._viewers[name] = _Viewer(self._demand.hold(KIND))
+        viewer = self.seen(key)
         viewer.requests += 1
         try:
             yield
         finally:
             viewer.requests -= 1
             viewer.seen = self._monotonic()
+
+    def seen(self, key: Key) -> Viewer:
+        """The client asks for something now."""
+        viewer = self._viewers.get(key)
+        if viewer is None:
+            if len(self._viewers) >= MAX_VIEWERS:
+                key = ()
+            viewer = self._viewers.get(key)
+            if viewer is None:
+                viewer = self._viewers[key] = Viewer(self._demand.hold(KIND))
+        viewer.seen = self._monotonic()
+        return viewer
 
     def sweep(self) -> None:
         """Let go of the clients that have left."""

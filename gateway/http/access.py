@@ -22,6 +22,7 @@ from werkzeug.security import check_password_hash
 
 from gateway.http.credentials import Password, basic, cookie, from_parameters
 from gateway.http.messages import Request
+from gateway.http.passes import Passes
 from gateway.http.secretfiles import SecretFiles, readable_password
 from gateway.http.sessions import SESSION_RENEW_S, Session, Signer
 from gateway.http.throttle import Throttle
@@ -51,6 +52,8 @@ class Right(enum.Enum):
     VIEW = "view"
     OPERATE = "operate"
     """Steer cameras."""
+    METRICS = "metrics"
+    """Read `/metrics`: for programs that watch the gateway, not for people who watch cameras."""
     ADMIN = "admin"
 
 
@@ -115,6 +118,8 @@ class Access:
         self._throttle = Throttle(monotonic)
         self._passwords: Verified[bool] = Verified(PASSWORD_VERDICT_S, monotonic)
         self._sessions: Verified[Session] = Verified(SESSION_VERDICT_S, monotonic)
+        self.passes = Passes(self._refresh, REFRESH_S, monotonic)
+        """Who may watch what without another check; filled by `guard`, used by express lanes."""
         self._scrypt = threading.BoundedSemaphore(SCRYPT_THREADS)
         self._executor = ThreadPoolExecutor(SCRYPT_THREADS, thread_name_prefix="password")
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
@@ -332,6 +337,7 @@ class Access:
         with self._lock:
             self._passwords.clear()
             self._sessions.clear()
+        self.passes.tear_up()
 
 
 def _matches(password_hash: str, password: str) -> bool:

@@ -13,6 +13,7 @@ import dataclasses
 import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from gateway.http import passes
 from gateway.http.access import Access, Decision, Proof, Right
 from gateway.http.messages import Handler, Request, Response
 from gateway.http.router import WebSocket, WebSocketHandler
@@ -31,15 +32,21 @@ def guarded(access: Access, prefix: str, handler: Handler, right: Right = Right.
     async def guard(request: Request) -> Response:
         if request.method == "OPTIONS":
             return await handler(request)  # a browser's preflight carries no credentials and gets no media
+        era = access.passes.era
         inner, token = split_token(request, prefix)
+        stream_id = inner.path.removeprefix(prefix).partition("/")[0]
         if token:
             if right is not Right.VIEW or not await access.check_params(request.client, {"token": token}):
                 return Response(403, b"this address is no longer valid\n", _plain_headers())
+            access.passes.issue(passes.of_token(token), stream_id, era)
             return await handler(inner)
         decision = await access.check_request(request, right)
         if not decision.allowed:
             return refusal(request, decision)
         if decision.proof not in (Proof.TOKEN, Proof.PARAMETERS):
+            if right is Right.VIEW:
+                presented = (request.headers.get("authorization"), request.headers.get("cookie"))
+                access.passes.issue(passes.of_request(request.scheme, *presented), stream_id, era)
             return await handler(request)
         if not request.path.endswith(".m3u8"):
             return await handler(without_credentials(request))

@@ -26,6 +26,7 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from gateway.errors import ListenError
+from gateway.http.intake import spawner
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import TlsFiles, version
 
@@ -165,7 +166,7 @@ class HttpListeners:
         certificate = self._tls.server if scheme == "https" and self._tls else None
         served = version(certificate) if certificate is not None else None
         server = _server(self._app, address, certificate)
-        task = asyncio.create_task(server.serve(), name=f"{scheme} listener")
+        task = asyncio.create_task(server.serve(spawner(self._app.take)), name=f"{scheme} listener")
         listener = _Listener(scheme, address, server, task, served)
         try:
             await _reachable(listener)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from gateway.http.calls import Lane
 from gateway.http.messages import Handler, Request
 
 
@@ -48,6 +49,7 @@ class Router:
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self._websockets: dict[str, WebSocketHandler] = {}
+        self._lanes: dict[str, Lane] = {}
 
     def add(self, prefix: str, handler: Handler) -> None:
         """Route `prefix` to `handler`. Raises ValueError if it is taken or does not begin with a slash."""
@@ -59,6 +61,11 @@ class Router:
         _claim(self._websockets, prefix)
         self._websockets[prefix] = handler
 
+    def add_lane(self, prefix: str, lane: Lane) -> None:
+        """Put an express lane beside the handler of `prefix`, which ends with a slash. Raises ValueError as `add` does."""
+        _claim(self._lanes, prefix)
+        self._lanes[prefix] = lane
+
     def find(self, path: str) -> Handler | None:
         """The handler for a path, None if it is Flask's."""
         return self._handlers.get(_longest(self._handlers, path))
@@ -67,8 +74,20 @@ class Router:
         """The WebSocket handler for a path."""
         return self._websockets.get(_longest(self._websockets, path))
 
+    def find_lane(self, path: str) -> Lane | None:
+        """The express lane for a path. Asked for every request, so it only compares."""
+        for prefix, lane in self._lanes.items():
+            if path.startswith(prefix):
+                return lane
+        return None
 
-def _claim(routes: dict[str, Handler] | dict[str, WebSocketHandler], prefix: str) -> None:
+    def release(self) -> None:
+        """The gateway stops: nothing waits in an express lane any more."""
+        for lane in self._lanes.values():
+            lane.release()
+
+
+def _claim(routes: Mapping[str, object], prefix: str) -> None:
     if not prefix.startswith("/"):
         raise ValueError(f"prefix {prefix!r} does not begin with a slash")
     if prefix in routes:

@@ -1,8 +1,8 @@
 """Between granian and the handlers: requests become values, answers become bytes, and nobody outlives his client.
 
-granian calls `Application.__rsgi__` on the event loop, once per request and WebSocket, each in a task of its own. It
-does not cancel a handler whose client has gone, so this module does: a blocked playlist request of a closed page would
-otherwise stay until its deadline.
+`Application.take` gets every request and WebSocket on the event loop, from `intake`. A route's express lane is asked first;
+all others run in a task of their own. granian does not cancel a handler whose client has gone, so this module does: a
+blocked playlist request of a closed page would otherwise stay until its deadline.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from gateway.http.calls import Call, HttpProtocol, Scope
 from gateway.http.messages import Request, Response
 from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.http.router import Router, WebSocket
@@ -29,44 +30,8 @@ BODY_DEADLINE_S = 30.0
 """A client that trickles its body must not hold a request for ever."""
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-HeaderList = list[tuple[str, str]]
 BodyHandler = Callable[[Request, bytes], Awaitable[Response]]
 """Answers a request with its body: the bridge to Flask."""
-
-
-class Scope(Protocol):
-    """The parts of granian's RSGI scope that are read."""
-
-    proto: str
-    client: str
-    scheme: str
-    method: str
-    path: str
-    query_string: str
-    authority: str | None
-
-    @property
-    def headers(self) -> Any:
-        """Mapping of header fields; `items()` repeats a name for each of its fields."""
-
-
-class HttpProtocol(Protocol):
-    """The parts of granian's RSGI protocol object that are used."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Chunks of the request's body."""
-
-    def client_disconnect(self) -> asyncio.Future[None]:
-        """Done when the client has gone."""
-
-    def response_bytes(self, status: int, headers: HeaderList, body: bytes) -> None:
-        """Answer."""
-
-    def response_file(self, status: int, headers: HeaderList, file: str) -> None:
-        """Answer with a file."""
-
-    def response_file_range(self, status: int, headers: HeaderList, file: str, start: int, end: int) -> None:
-        """Answer with a part of a file."""
 
 
 class Application:
@@ -78,7 +43,31 @@ class Application:
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
 
+    def take(self, call: Call) -> None:
+        """Answer a call, in an express lane where that is possible."""
+        path = call.scope.path
+        lane = None if self._closing else self._router.find_lane(path)
+        if lane is not None:
+            try:
+                if lane.offer(call, path, self._serve):
+                    return
+            except Exception:
+                log.exception("an express lane failed")
+        self._serve(call)
+
+    def _serve(self, call: Call) -> None:
+        call.taskref(asyncio.get_running_loop().create_task(self._served(call)))
+
+    async def _served(self, call: Call) -> None:
+        try:
+            await self.__rsgi__(call.scope, call.proto)
+        except BaseException as error:
+            call.err(error)
+        else:
+            call.done()
+
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+        """Answer a call in the task that runs this; what granian calls when it has no intake of ours."""
         task = asyncio.current_task()
         assert task is not None, "granian runs every call in a task"
         self._running.add(task)
@@ -94,6 +83,7 @@ class Application:
     def release(self) -> None:
         """The gateway stops: end all waiting requests with 503 and answer new ones so."""
         self._closing = True
+        self._router.release()
         for task in tuple(self._running):
             task.cancel()
 

@@ -80,6 +80,11 @@ class Connection:
         return frozenset(stream_id for stream_id, _ in self._feeds)
 
     @property
+    def waits_s(self) -> float:
+        """How long the oldest picture has waited for its line."""
+        return self._backlog.waits_s(self._monotonic())
+
+    @property
     def dropped(self) -> int:
         """Pictures that its line was too slow for."""
         return self._backlog.dropped
@@ -96,6 +101,7 @@ class Connection:
                 task.cancel()
             # before anything is waited for: a stream that appears meanwhile must not be shown to a page that is gone
             self._awaited.clear()
+            self._count_sent()
             for feed in self._feeds.values():
                 feed.leave(self)
             self._feeds.clear()
@@ -152,6 +158,10 @@ class Connection:
             if feed.channel == channel:
                 feed.stream.demand.dropped[KIND] += pictures
 
+    def _count_sent(self, *gone: Feed) -> None:
+        for feed in (*self._feeds.values(), *gone):
+            feed.stream.counts.sent[KIND] += self._backlog.handed.pop(feed.channel, 0)
+
     # --- the three tasks --------------------------------------------------------------------------------------------------
 
     async def _send(self) -> Bye | None:
@@ -188,6 +198,7 @@ class Connection:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             now = self._monotonic()
+            self._count_sent()
             if now - self._heard_at > SILENT_PAGE_S:
                 return None
             if now - checked_at >= RECHECK_S:
@@ -237,6 +248,7 @@ class Connection:
         feed = self._feeds.pop((message.stream, message.format), None)
         if feed is None:
             return
+        self._count_sent(feed)
         feed.leave(self)
         self._focused.pop(feed.channel, None)
         self._backlog.close(feed.channel)

@@ -57,6 +57,10 @@ class LiveService:
         """Pages that are connected."""
         return len(self._connections)
 
+    def queue_age_s(self) -> float:
+        """How far the slowest page is behind."""
+        return max((connection.waits_s for connection in self._connections), default=0.0)
+
     def attach(self, stream: Stream) -> None:
         """A stream was configured: its state is told, and pages that show its id go on with it."""
         self.detach(stream.id)

@@ -43,7 +43,7 @@ class StreamSource:
         legacy: Legacy | None = None,
     ) -> None:
         """`legacy` is what the camera's source left behind that was configured before this one."""
-        legacy = legacy or Legacy(Stream(stream_id))
+        legacy = legacy or Legacy.of_new(Stream(stream_id))
         self.stream = legacy.stream
         self.on_demand = on_demand
         self.audio_note = ""
@@ -65,6 +65,11 @@ class StreamSource:
     def exists(self) -> bool:
         """False once the camera has said that it has no such stream."""
         return self._location.exists
+
+    @property
+    def transport(self) -> str:
+        """How RTP comes: `tcp`, `udp` or `auto`."""
+        return self._settings.transport
 
     def start(self) -> None:
         """Begin pulling, unless this waits for a viewer."""

@@ -291,7 +291,7 @@ class RtspReader:
                 f"{host} sends {codec_name}, which cannot be served: set the camera's profile to H.264 or H.265"
             )
         converter = canonical.video(_CODECS[codec_name], bytes(video.codec_context.extradata or b""))
-        joiner = Joiner()
+        joiner = Joiner(self._timeline.counts)
         session = self._timeline.open(self._monotonic())
         capture = CaptureClock()
         audio = audio_path(container, session) if self._settings.audio else AudioPath.none("audio is off for this camera")

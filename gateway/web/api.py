@@ -1,4 +1,4 @@
-"""The REST API under `/api/v1/`, and the health routes. Worker threads.
+"""The REST API under `/api/v1/`. Worker threads.
 
 Machines come with Basic credentials or the viewing token, pages with their session. Errors are JSON.
 """
@@ -12,7 +12,6 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from gateway.http.access import Right
 from gateway.http.guard import BASIC_CHALLENGE, wants_challenge
-from gateway.redact import redact
 from gateway.web import qr
 from gateway.web.caller import access, decide, host_name, is_admin, plain_request, port
 from gateway.web.cookies import form_token_good, from_own_script, needs_form_token
@@ -21,7 +20,6 @@ from gateway.web.ports import CameraView
 from gateway.web.view_json import camera_json, discovered_json, wall_view_json
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
-health = Blueprint("health", __name__)
 
 MIN_WIDTH_PX, MAX_WIDTH_PX = 16, 7680
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -120,22 +118,6 @@ def forget(camera_id: str) -> Response:
     if not port().forget_identity(camera_id):
         raise NotFound("There is no camera of this id.")
     return Response(status=204)
-
-
-@health.get("/healthz")
-def healthz() -> Response:
-    """The process lives."""
-    return Response("ok", mimetype="text/plain", headers={"Cache-Control": "no-store"})
-
-
-@health.get("/readyz")
-def readyz() -> Response:
-    """The gateway serves as configured (200) or what is missing (503)."""
-    readiness = port().readiness()
-    response = jsonify({"ready": readiness.ready, "problems": [redact(problem) for problem in readiness.problems]})
-    response.status_code = 200 if readiness.ready else 503
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _camera(camera_id: str) -> CameraView:

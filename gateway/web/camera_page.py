@@ -15,7 +15,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 
-from gateway.device.advice import WRONG_CLOCK_S, Advice, Observed, advise
+from gateway.device.advice import WRONG_CLOCK_S, Advice, advise
 from gateway.device.device import CameraDevice, Examination
 from gateway.errors import SourceError, TimedOut
 from gateway.http.access import Right
@@ -23,7 +23,8 @@ from gateway.redact import redact
 from gateway.web.caller import decide, port
 from gateway.web.cookies import form_token_good
 from gateway.web.errors import failure
-from gateway.web.ports import CameraView, StreamView
+from gateway.web.observed import observed
+from gateway.web.ports import CameraView
 
 camera_page = Blueprint("camera_page", __name__)
 
@@ -31,8 +32,6 @@ camera_page.add_app_template_filter(redact, "redacted")
 
 ASKING = threading.BoundedSemaphore(2)
 WAIT_TURN_S = 2.0
-MIN_WATCHED_S = 20.0
-"""A stream that has been live for this long would have shown a second keyframe."""
 DONE = frozenset({"clock", "reboot"})
 
 
@@ -90,8 +89,9 @@ def show(camera_id: str) -> Response:
     offset_s = examination.clock.offset_s if examination is not None else None
     # A sub stream that nobody watches right now has nothing to show, and exists all the same.
     alone = len(camera.streams) == 1 and examination is not None
-    observed = [_observed(stream, camera, examination) for stream in camera.streams if stream.codec]
-    shown = Shown(camera, examination, trouble, code, advise(observed, offset_s, expects_sub=alone))
+    said = examination.facts.description.profiles if examination is not None else ()
+    seen = [observed(stream, camera.id, said, time.time()) for stream in camera.streams if stream.codec]
+    shown = Shown(camera, examination, trouble, code, advise(seen, offset_s, expects_sub=alone))
     pictured = _local(camera.picture_at) if camera.picture_at is not None else ""
     page = render_template(
         "camera.html", shown=shown, now=_local(time.time()), pictured=pictured, done=done if done in DONE else ""
@@ -134,24 +134,6 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         ASKING.release()
-
-
-def _observed(stream: StreamView, camera: CameraView, examination: Examination | None) -> Observed:
-    said = examination.facts.description.profiles if examination is not None else ()
-    same = (profile.fps for profile in said if (profile.width, profile.height) == (stream.width, stream.height))
-    live_s = time.time() - stream.status.since if stream.fps else 0.0
-    return Observed(
-        role="main" if stream.id == camera.id else "sub",
-        codec=stream.codec or "",
-        width=stream.width,
-        height=stream.height,
-        fps=stream.fps,
-        bitrate=stream.bitrate,
-        keyframe_interval=stream.keyframe_interval,
-        watched_s=live_s if live_s >= MIN_WATCHED_S else 0.0,
-        audio_note=stream.audio_note,
-        set_fps=next(same, 0.0) if live_s >= MIN_WATCHED_S else 0.0,
-    )
 
 
 def _camera(camera_id: str) -> CameraView:

@@ -7,14 +7,19 @@ credentials.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
 from gateway.reload.attempt import Attempt
 from gateway.reload.reloading import ConfigStatus
 from gateway.sources.adoption import Wish
+
+if TYPE_CHECKING:
+    from gateway.health.view import HealthView
+    from gateway.journal.incident import Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +228,17 @@ class GatewayPort(Protocol):
         Its own methods say which of them block.
         """
 
+    def health(self) -> HealthView:
+        """How the gateway, its box and every camera do."""
+
+    def incidents(self, camera: str | None, limit: int, before: int | None = None) -> Sequence[Incident]:
+        """What has happened, newest first; `camera` empty: the gateway's own, None: all. `before` is an incident's id.
+
+        Raises TimeoutError, and OSError where the disk does not answer.
+        """
+
     def config_status(self) -> ConfigStatus:
         """The configuration in use, and how the last reading of its files went."""
 
     def reload_config(self) -> Attempt:
         """Read the configuration's files now. Takes as long as opening ports does, at most 25 s."""
-
-    def readiness(self) -> Readiness:
-        """Whether the gateway serves as configured."""
