@@ -40,6 +40,7 @@ from gateway.http.rsgi import Application
 from gateway.http.tls_files import Served
 from gateway.http.wsgi_bridge import WsgiBridge
 from gateway.journal.incident import Incident
+from gateway.live.connection import Sees
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
 from gateway.media import snapshot
@@ -111,6 +112,7 @@ class Service:
         self._config = config
         self._adopting = threading.Lock()
         self._access = access
+        access.configure(config)
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._where = Whereabouts(AddressBook(config.data_dir / address_book.FILE_NAME, write_atomically))
@@ -129,7 +131,7 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
-        self._live = LiveService(self._streams.get, self._may_view)
+        self._live = LiveService(self._streams.get, self._sees)
         self._rtmp = RtmpServer(
             self._streams.get,
             StreamRights(access, self._publish_point).check,
@@ -158,14 +160,16 @@ class Service:
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         self._certificate = Served(config.data_dir, own_pair(config))
         self._rtmp_tls = ServerTls(self._certificate)
-        self._pages = create_app(self, access)
-        self._bridge = WsgiBridge(self._pages)
-        router = Router()
+        self.pages = create_app(self, access)
+        """The Flask application."""
+        self._bridge = WsgiBridge(self.pages)
+        self.router = router = Router()
+        """What is answered without it."""
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         self._health.add_routes(router)
         router.add_lane("/hls/", Express(self._hls, access.passes))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
-        self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
+        self._http = HttpListeners(Application(router, self._bridge, access.as_sent), tls=self._certificate)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
         self._parts = Parts(
             access,
@@ -188,6 +192,8 @@ class Service:
 
     async def start(self) -> None:
         """Open the ports, then the cameras. Raises ListenError or OSError, having released everything."""
+        self._access.audit.start()
+        self._access.audit.record("start", "", "", version=self.version)
         try:
             await self._doors.change(wanted_doors(self._config))
             if (onvif := self.port("onvif")) is not None:
@@ -432,7 +438,7 @@ class Service:
         self.site = config.site
         self._health.configure(config)
         secure = config.listen.https
-        self._pages.config.update(
+        self.pages.config.update(
             {
                 HTTPS_PORT: secure.port or self.port("https") if secure is not None else None,
                 AUTHORITY: self._certificate.authority if secure is not None or config.listen.rtmps is not None else None,
@@ -445,8 +451,20 @@ class Service:
         if self._doors.port("rtmps") is not None:
             await self._rtmp_tls.refresh()
 
-    async def _may_view(self, request: Request) -> bool:
-        return (await self._access.check_request(request, Right.VIEW)).allowed
+    async def _sees(self, request: Request) -> Sees | None:
+        """Which streams a page of the wall may be shown; whatever it begins to show is recorded."""
+        decision = await self._access.check_request(request, Right.VIEW)
+        grant = decision.grant
+        if not decision.allowed or grant is None:
+            return None
+
+        def sees(stream_id: str) -> bool:
+            seen = grant.plays(stream_id)
+            if seen and stream_id in self._streams:
+                self._access.audit.going_on("watch", grant.user, request.client, camera=stream_id, way="wall")
+            return seen
+
+        return sees
 
     def _publish_point(self, camera_id: str) -> PublishSource | None:
         source = self._cameras.get(camera_id)

@@ -42,6 +42,7 @@ APPLIED = frozenset(
         "watch",
         "onvif",
         "views",
+        "users",
         "metrics",
         "incidents",
         "webhooks",

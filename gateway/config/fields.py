@@ -108,7 +108,7 @@ def _label(value: object, info: ValidationInfo) -> str:
     return text
 
 
-def _secret(value: object, info: ValidationInfo) -> Secret:
+def read_secret(value: object, info: ValidationInfo) -> Secret:
     return Secret(_free_text(value, info))
 
 
@@ -226,7 +226,7 @@ Listener = Annotated[HostPort | None, PlainValidator(reader(_listener))]
 Text = Annotated[str, PlainValidator(_free_text)]
 Label = Annotated[str, PlainValidator(_label)]
 Flag = Annotated[bool, PlainValidator(reader(read_flag))]
-Password = Annotated[Secret, PlainValidator(_secret)]
+Password = Annotated[Secret, PlainValidator(read_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
 PictureName = Annotated[UnannouncedPicture, PlainValidator(choice(UnannouncedPicture))]
 TransportName = Annotated[Transport, PlainValidator(choice(Transport))]

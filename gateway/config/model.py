@@ -25,9 +25,11 @@ __all__ = [
     "Listen",
     "Metrics",
     "Onvif",
+    "ProxyTrust",
     "Publish",
     "Push",
     "Reload",
+    "Role",
     "Rtmp",
     "RtspDefaults",
     "SecondPublisher",
@@ -37,6 +39,7 @@ __all__ = [
     "Tls",
     "Transport",
     "UnannouncedPicture",
+    "User",
     "View",
     "WallLayout",
     "Watch",
@@ -170,11 +173,47 @@ class Rtmp:
     h265: UnannouncedPicture = UnannouncedPicture.SEND
 
 
+class Role(enum.Enum):
+    """What a user may do with the cameras he sees."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    """Looks and steers."""
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who logs in. Without `cameras` and `groups` he sees all cameras."""
+
+    name: str
+    password_hash: Secret
+    """As `gateway passwd --hash` prints it."""
+    role: Role
+    cameras: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    """Cameras of these groups as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyTrust:
+    """A proxy in front of us that may say who its clients are."""
+
+    addresses: tuple[str, ...]
+    """Addresses or networks, in CIDR notation."""
+    user_header: str = ""
+    """Names the user that the proxy has logged in; empty: it says none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Who may look."""
+    """Who may look, and for how long a login lasts."""
 
     anonymous_viewing: bool = False
+    session_idle_s: float = 30 * 86400.0
+    """A wall in a guard's room stays logged in over a month's holiday."""
+    session_lifetime_s: float = 365 * 86400.0
+    proxy: ProxyTrust | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,5 +376,7 @@ class Config:
     webhooks: tuple[Webhook, ...] = ()
     cameras: tuple[Camera, ...] = ()
     views: tuple[View, ...] = ()
+    users: tuple[User, ...] = ()
+    """Besides the built-in admin, whose password is in `data_dir`."""
     warnings: tuple[str, ...] = ()
     """Complete lines about what was read but is not served, in the form of the findings."""

@@ -38,6 +38,7 @@ from gateway.config.fields import (
     reader,
 )
 from gateway.config.model import (
+    Auth,
     Hls,
     Incidents,
     Listen,
@@ -49,6 +50,7 @@ from gateway.config.model import (
     Webhook,
 )
 from gateway.config.secrets import Secret
+from gateway.config.user_schema import ProxySection, Users
 from gateway.journal.kinds import IncidentKind
 
 
@@ -147,6 +149,9 @@ class HlsSection(Section):
 
 class AuthSection(Section):
     anonymous_viewing: Flag = False
+    session_idle: Annotated[float, PlainValidator(duration(300, 400 * 86400))] = Auth().session_idle_s
+    session_lifetime: Annotated[float, PlainValidator(duration(300, 3650 * 86400))] = Auth().session_lifetime_s
+    proxy: ProxySection | None = None
 
 
 class RtmpSection(Section):
@@ -253,6 +258,7 @@ class ConfigFile(Section):
     webhooks: Annotated[tuple[WebhookEntry, ...], BeforeValidator(null_is_no_list)] = ()
     cameras: Cameras = {}  # noqa: RUF012  # pydantic copies defaults
     views: Views = {}  # noqa: RUF012  # pydantic copies defaults
+    users: Users = {}  # noqa: RUF012  # pydantic copies defaults
 
     def _problems(self) -> Iterator[tuple[str, str]]:
         names = [entry.webhook(number).name for number, entry in enumerate(self.webhooks, 1)]

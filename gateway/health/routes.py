@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gateway.http.access import Access, Right
-from gateway.http.guard import guarded
+from gateway.http.guard import guarded, stated
 from gateway.http.messages import Request, Response
 from gateway.http.router import Router
 from gateway.metrics.exposition import CONTENT_TYPE
@@ -51,9 +51,9 @@ class Routes:
 
     def add_to(self, router: Router) -> None:
         """Route them."""
-        router.add(METRICS, self.metrics)
-        router.add(HEALTHZ, self.healthz)
-        router.add(READYZ, self.readyz)
+        router.add(METRICS, stated(self.metrics, Right.METRICS))
+        router.add(HEALTHZ, stated(self.healthz, None))
+        router.add(READYZ, stated(self.readyz, None))
 
     async def metrics(self, request: Request) -> Response:
         """`/metrics`."""

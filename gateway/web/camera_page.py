@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
@@ -20,11 +19,11 @@ from gateway.device.device import CameraDevice, Examination
 from gateway.errors import SourceError, TimedOut
 from gateway.http.access import Right
 from gateway.redact import redact
-from gateway.web.caller import decide, port
-from gateway.web.cookies import form_token_good
+from gateway.web.caller import note, port
 from gateway.web.errors import failure
 from gateway.web.observed import observed
 from gateway.web.ports import CameraView
+from gateway.web.rights import needs
 
 camera_page = Blueprint("camera_page", __name__)
 
@@ -57,16 +56,6 @@ class Shown:
         return self.examination is not None and abs(self.examination.clock.offset_s) >= WRONG_CLOCK_S
 
 
-@camera_page.before_request
-def _only_admin() -> Response | None:
-    decision = decide(Right.ADMIN)
-    if decision.allowed:
-        return None
-    if decision.status == 401 and request.method == "GET":
-        return make_response(redirect(f"/login?next={quote(request.path)}", 303))
-    return failure(decision.status, "This page is for the administrator.")
-
-
 @camera_page.after_request
 def _never_stored(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
@@ -74,6 +63,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @camera_page.get("/cameras/<camera_id>")
+@needs(Right.ADMIN, camera="camera_id")
 def show(camera_id: str) -> Response:
     """The page."""
     camera = _camera(camera_id)
@@ -100,20 +90,20 @@ def show(camera_id: str) -> Response:
 
 
 @camera_page.post("/cameras/<camera_id>/clock")
+@needs(Right.ADMIN, camera="camera_id")
 def set_clock(camera_id: str) -> Response:
     """Give the camera the gateway's time."""
     return _order(camera_id, "clock", CameraDevice.set_clock)
 
 
 @camera_page.post("/cameras/<camera_id>/reboot")
+@needs(Right.ADMIN, camera="camera_id")
 def reboot(camera_id: str) -> Response:
     """Restart the camera."""
     return _order(camera_id, "reboot", CameraDevice.reboot)
 
 
 def _order(camera_id: str, name: str, order: Callable[[CameraDevice], object]) -> Response:
-    if not form_token_good():
-        return failure(400, "The page was too old. Please go back and try again.")
     _camera(camera_id)
     device = port().device(camera_id)
     if device is None:
@@ -123,6 +113,7 @@ def _order(camera_id: str, name: str, order: Callable[[CameraDevice], object]) -
             order(device)
     except SourceError as error:
         return failure(502, f"The camera did not do it: {redact(str(error))}", error.code)
+    note(name, camera=camera_id)
     return make_response(redirect(f"/cameras/{camera_id}?done={name}", 303))
 
 

@@ -6,16 +6,17 @@ The page is a frame; its script fetches the JSON every few seconds, so that it c
 from __future__ import annotations
 
 import sqlite3
-from urllib.parse import quote
+from dataclasses import replace
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from gateway.http.access import Right
-from gateway.web.api import require
-from gateway.web.caller import decide, port
+from gateway.journal.incident import Incident
+from gateway.web.caller import decide, port, shown
 from gateway.web.errors import failure
 from gateway.web.health_json import health_json
+from gateway.web.rights import needs
 from gateway.webhook.message import incident_json
 
 health_page = Blueprint("health_page", __name__)
@@ -33,32 +34,32 @@ def _never_stored(response: Response) -> Response:
 
 
 @health_page.get(PATH)
+@needs(Right.OPERATE)
 def page() -> Response:
     """The page."""
-    decision = decide(Right.OPERATE)
-    if decision.status == 401 and not decision.allowed:
-        return make_response(redirect(f"/login?next={quote(PATH)}", 303))
-    if not decision.allowed:
-        return failure(decision.status, "This page is for the administrator and for operators.")
     return make_response(render_template("health.html"))
 
 
 @health_api.get("/health")
+@needs(Right.OPERATE)
 def health() -> Response:
-    """How the gateway, its box and every camera do."""
-    refused = require(Right.OPERATE)
-    if refused is not None:
-        return refused
+    """How the gateway, its box and every camera do; of the cameras, those that the caller may see."""
     view = port().health()
-    return jsonify(health_json(view, port().site, port().version, admin=decide(Right.ADMIN).allowed))
+    seen = replace(
+        view,
+        cameras=tuple(one for one in view.cameras if shown(one.view.id)),
+        incidents=tuple(one for one in view.incidents if _seen(one)),
+    )
+    return jsonify(health_json(seen, port().site, port().version, admin=decide(Right.ADMIN).allowed))
 
 
 @health_api.get("/incidents")
+@needs(Right.OPERATE)
 def incidents() -> Response:
-    """What has happened, the newest first. `camera` chooses one, empty for the gateway's own; `limit` and `before` page."""
-    refused = require(Right.OPERATE)
-    if refused is not None:
-        return refused
+    """What has happened, the newest first. `camera` chooses one, empty for the gateway's own; `limit` and `before` page.
+
+    What concerns cameras that the caller may not see is left out, so a page may hold less than `limit`.
+    """
     limit = _number("limit", DEFAULT_LIMIT)
     before = _number("before", 0) or None
     if not 1 <= limit <= MAX_LIMIT:
@@ -67,7 +68,12 @@ def incidents() -> Response:
         found = port().incidents(request.args.get("camera"), limit, before)
     except (sqlite3.Error, TimeoutError):
         return failure(503, "The disk with the incidents does not answer; the newest are in /api/v1/health.", "busy")
-    return jsonify({"incidents": [incident_json(one) for one in found]})
+    return jsonify({"incidents": [incident_json(one) for one in found if _seen(one)]})
+
+
+def _seen(incident: Incident) -> bool:
+    """The gateway's own incidents concern everybody who operates it."""
+    return not incident.camera or shown(incident.camera)
 
 
 def _number(name: str, default: int) -> int:

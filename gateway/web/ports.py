@@ -7,8 +7,8 @@ credentials.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.device.device import CameraDevice
@@ -136,6 +136,11 @@ class WallView:
     cameras: tuple[str, ...]
     layout: str | None
     """A layout of the wall (`auto`, `2x2`, `1+5`, ...); None: as the viewer likes it."""
+
+    def limited_to(self, cameras: Collection[str]) -> WallView | None:
+        """The view for somebody who sees only these cameras; None if nothing is left of it."""
+        kept = tuple(camera for camera in self.cameras if camera in cameras)
+        return replace(self, cameras=kept) if kept else None
 
 
 class Presence(enum.Enum):

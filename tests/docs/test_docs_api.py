@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gateway.access.audit import EVENTS
 from gateway.health.box import Box, Temperature
 from gateway.health.clock_sync import ClockSync
 from gateway.health.process import Process
@@ -169,6 +170,11 @@ def test_statuses_have_the_codes_of_the_code(pages: dict[str, Any]) -> None:
 def test_the_answer_of_the_simulators_control(pages: dict[str, Any]) -> None:
     answer = _examples(pages, "docs/simulator.md")[0]
     assert {"freeze", "jump", "login", "power"} <= set(FAULTS) & set(answer)
+
+
+def test_events_of_the_audit_log_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    rows = [name.strip("`") for row in pages["docs/users.md"].rows("Event") for name in row[0].split(", ")]
+    assert sorted(rows) == sorted(EVENTS)
 
 
 def test_links_lead_somewhere(pages: dict[str, Any]) -> None:

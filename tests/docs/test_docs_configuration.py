@@ -107,7 +107,9 @@ def test_ranges_are_those_of_the_schema(pages: dict[str, Any], tmp_path: Path) -
             assert any("must be between" in one for one in findings) is not inside, (key, value_s)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md", "docs/monitoring.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md", "docs/monitoring.md", "docs/users.md"]
+)
 def test_whole_examples_are_accepted(pages: dict[str, Any], tmp_path: Path, name: str) -> None:
     blocks = pages[name].blocks("yaml")
     assert blocks
@@ -157,6 +159,13 @@ def _file_with(key: str, value: str) -> str:
         scheme = "rtmps" if last in ("verify", "ca_file", "fingerprint") else "rtmp"
         camera["push"] = [{"url": f"{scheme}://media.example/live/yard", **camera["push"]}]
         camera["address"] = "192.168.10.215"
+    if "users" in top:
+        user = top["users"]["c"]
+        user.setdefault("password_hash", f"scrypt:32768:8:1$salt${'0' * 128}")
+        user.setdefault("role", "viewer")
+        top["cameras"] = {name: {"rtsp": URL, "group": "Outside"} for name in ("gate", "yard")}
+    if key.startswith("auth.proxy."):
+        top["auth"]["proxy"].setdefault("addresses", ["127.0.0.1"])
     if "views" in top:
         top["views"]["c"].setdefault("cameras", ["gate"])
         top["cameras"] = {name: {"rtsp": URL} for name in top["views"]["c"]["cameras"]}

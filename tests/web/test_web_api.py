@@ -155,7 +155,7 @@ def test_writing_with_a_session_needs_the_page_s_form_token(app, browser):
     @app.post("/api/v1/test-write")
     def write() -> str:
         from gateway.http.access import Right
-        from gateway.web.api import require
+        from gateway.web.rights import require
 
         refused = require(Right.ADMIN)
         return refused if refused is not None else "written"  # type: ignore[return-value]
