@@ -39,7 +39,7 @@ webhooks:
     [
         ("metrics: {allow: [everybody]}", 'metrics.allow[0]: must be an address or a network, such as "10.0.0.5"'),
         ("metrics: {allow: [10.0.0.5/24]}", 'metrics.allow[0]: names an address and a network at once: write "10.0.0.0/24"'),
-        ("incidents: {keep: 1h}", "incidents.keep: must be between 24h and"),
+        ("incidents: {keep: 1h}", "incidents.keep: must be between 1d and"),
         ("webhooks: [{name: x}]", "webhooks[0].url: is missing"),
         ("webhooks: [{url: 'ftp://x/'}]", "webhooks[0].url: must start with http:// or https://"),
         ("webhooks: [{url: 'https://u:p@x.example/'}]", "webhooks[0].url: has no valid host after //"),
