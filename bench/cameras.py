@@ -6,6 +6,7 @@ waits until every camera is live, and reads /proc of the gateway's process, thre
 
     .venv/bin/python bench/cameras.py                        16 cameras 1280x720, 25 frames/s, 2 Mbit/s, 30 s
     .venv/bin/python bench/cameras.py --dead 8 --json        half of them dead
+    .venv/bin/python bench/cameras.py --client libav         pulled through libavformat, to compare
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def main() -> int:
             if number < good:
                 cameras[f"cam-{number:02}"] = {"rtsp": camera.url(number)}
         began = time.monotonic()
-        gateway = GatewayProcess(folder, cameras)
+        gateway = GatewayProcess(folder, cameras, {"rtsp": {"client": o.client}})
         stack.callback(gateway.end)
         live = [name for name in cameras if name.startswith("cam")]
         gateway.wait_live(*live, timeout_s=60)
@@ -95,6 +96,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--bitrate", type=int, default=2000, help="kbit/s")
     p.add_argument("--seconds", type=float, default=30.0)
     p.add_argument("--settle", type=float, default=10.0, help="seconds to wait before measuring: the HLS window fills up")
+    p.add_argument("--client", choices=("auto", "own", "libav"), default="auto", help="the gateway's rtsp.client")
     p.add_argument("--json", action="store_true")
     return p.parse_args()
 

@@ -16,7 +16,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ CAMERA_PASSWORD = "GATEWAY_CAMERA_PASSWORD"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit code."""
-    parser = _parser()
+    parser = _parser(sys.argv[1:] if argv is None else argv)
     arguments = parser.parse_args(argv)
     configure(arguments.verbose)
     command: Callable[[argparse.Namespace], int] = arguments.command
@@ -58,9 +58,9 @@ def main(argv: list[str] | None = None) -> int:
         return FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str] = ("simulate",)) -> argparse.ArgumentParser:
+    """For a command line of these `words`; the simulator, which brings libavcodec and 30 MB, is loaded only if it is named."""
     from gateway.access import commands as commands_of_access
-    from gateway.simulator import simulate
 
     parser = argparse.ArgumentParser(prog="gateway", description="Camera Gateway: IP cameras in, RTMP, HLS and a wall out.")
     parser.add_argument("--version", action="version", version=f"gateway {__version__}")
@@ -135,9 +135,18 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--https", type=int, default=8443)
     demo.add_argument("--http", type=int, default=8080)
     demo.add_argument("--rtmp", type=int, default=1935)
-    sim = command("simulate", simulate.run_from_arguments, "be one or more ONVIF cameras with a test picture")
-    simulate.add_arguments(sim)
+    sim = command("simulate", _simulate, "be one or more ONVIF cameras with a test picture")
+    if "simulate" in words:
+        from gateway.simulator import simulate
+
+        simulate.add_arguments(sim)
     return parser
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from gateway.simulator import simulate
+
+    return simulate.run_from_arguments(arguments)
 
 
 def _load(path: Path) -> Config:

@@ -10,6 +10,7 @@
         ├── TimedOut           connected, but the camera did not answer in time       back-off
         ├── WrongCredentials   the camera refused user name or password               slow
         ├── OtherDevice        another device is where the camera was                 back-off
+        ├── CertificateRefused the camera's certificate is not the one it should be   slow
         ├── NoSuchPath         the camera answered, the stream path does not exist    back-off
         │   └── NoSecondStream the camera has one profile only                        slow
         ├── SessionLimit       the camera serves as many clients as it can            back-off
@@ -20,7 +21,7 @@
         └── Ended              the camera closed the session                          back-off
 
 Messages never hold credentials: whoever raises redacts first (`gateway.redact`). PyAV's exceptions are translated at
-one place, `gateway.sources.diagnosis`.
+one place, `gateway.sources.libav_session`.
 """
 
 from __future__ import annotations
@@ -88,6 +89,11 @@ class WrongCredentials(SourceError):
 
 class OtherDevice(SourceError):
     code = "other-device"
+
+
+class CertificateRefused(SourceError):
+    code = "certificate"
+    retry = Retry.SLOW
 
 
 class NoSuchPath(SourceError):

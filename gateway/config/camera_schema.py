@@ -8,9 +8,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainValidator, ValidationInfo, model_validator
 
+from gateway.camera_tls import CameraTrust
 from gateway.config import addresses
 from gateway.config.addresses import PushUrl
 from gateway.config.fields import (
+    ClientName,
     Flag,
     Key,
     Label,
@@ -30,6 +32,7 @@ from gateway.config.fields import (
 )
 from gateway.config.model import (
     Push,
+    RtspClient,
     SecondPublisher,
     StreamChoice,
     SubPolicy,
@@ -121,6 +124,10 @@ class CameraEntry(Section):
     password: Password | None = None
     password_file: PasswordFile | None = None
     transport: TransportName | None = None
+    client: ClientName | None = None
+    verify: Flag = False
+    ca_file: Annotated[Path, PlainValidator(read_existing_file)] | None = None
+    fingerprint: Annotated[str, PlainValidator(reader(read_fingerprint))] | None = None
     sub_policy: Annotated[SubPolicy, PlainValidator(choice(SubPolicy))] = SubPolicy.ON_DEMAND
     audio: Flag = True
     h265: PictureName | None = None
@@ -141,6 +148,24 @@ class CameraEntry(Section):
         yield from one_password(self.password, self.password_file)
         yield from self._credential_problems()
         yield from self._push_problems()
+        yield from self._trust_problems()
+
+    def _trust_problems(self) -> Iterator[tuple[str, str]]:
+        given = [key for key in ("ca_file", "fingerprint") if getattr(self, key) is not None]
+        given += ["verify"] if self.verify else []
+        plain = [url for url in (self.rtsp, self.sub) if url is not None and not url.url.lower().startswith("rtsps:")]
+        for key in given:
+            if plain or self.publish is not None:
+                yield key, "belongs to a camera with rtsps:// URLs, or with an address that answers over https"
+        for key in given[1:]:
+            yield key, f'"{given[0]}" already says which certificate is good'
+        if given and self.client is RtspClient.LIBAV:
+            yield given[0], "is only looked at by the gateway's own RTSP client, and client is libav"
+
+    @property
+    def trust(self) -> CameraTrust:
+        """Which certificate is good."""
+        return CameraTrust(self.fingerprint or "", self.ca_file, self.verify)
 
     def _push_problems(self) -> Iterator[tuple[str, str]]:
         seen: set[tuple[str, int, str, Secret]] = set()
@@ -162,6 +187,7 @@ class CameraEntry(Section):
             "password": ("address", "rtsp"),
             "password_file": ("address", "rtsp"),
             "transport": ("address", "rtsp"),
+            "client": ("address", "rtsp"),
         }
         for key, homes in belongs.items():
             if getattr(self, key) is not None and source not in homes:

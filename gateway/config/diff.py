@@ -58,11 +58,13 @@ def diff(old: Config, new: Config) -> ConfigDiff:
     before = {camera.id: camera for camera in old.cameras}
     after = {camera.id: camera for camera in new.cameras}
     other_transport = old.rtsp.transport is not new.rtsp.transport
-    other_timeouts = replace(old.rtsp, transport=new.rtsp.transport) != new.rtsp
+    other_client = old.rtsp.client is not new.rtsp.client
+    other_timeouts = replace(old.rtsp, transport=new.rtsp.transport, client=new.rtsp.client) != new.rtsp
 
     def session_differs(camera: Camera) -> bool:
         was = before[camera.id]
-        return _as(was, camera) != camera or (other_transport and camera.publish is None and camera.transport is None)
+        inherited = (other_transport and camera.transport is None) or (other_client and camera.client is None)
+        return _as(was, camera) != camera or (inherited and camera.publish is None)
 
     def adjusts(was: Camera, now: Camera) -> bool:
         return replace(was, push=now.push) != now or (other_timeouts and now.publish is None)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationInfo, mode
 from gateway.config import addresses, secrets, units
 from gateway.config.addresses import HostPort, PushUrl, SourceUrl
 from gateway.config.model import (
+    RtspClient,
     Transport,
     UnannouncedPicture,
 )
@@ -229,6 +230,7 @@ Flag = Annotated[bool, PlainValidator(reader(read_flag))]
 Password = Annotated[Secret, PlainValidator(read_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
 PictureName = Annotated[UnannouncedPicture, PlainValidator(choice(UnannouncedPicture))]
+ClientName = Annotated[RtspClient, PlainValidator(choice(RtspClient))]
 TransportName = Annotated[Transport, PlainValidator(choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 Key = Annotated[Secret, PlainValidator(_key)]

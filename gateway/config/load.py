@@ -115,7 +115,9 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
             settings.discovery.interval,
             tuple(Credential(entry.username, entry.secret) for entry in settings.discovery.credentials),
         ),
-        rtsp=RtspDefaults(settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout),
+        rtsp=RtspDefaults(
+            settings.rtsp.transport, settings.rtsp.open_timeout, settings.rtsp.read_timeout, settings.rtsp.client
+        ),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
         auth=_auth(settings.auth),
@@ -283,6 +285,8 @@ def _camera(key: str, entry: CameraEntry) -> Camera:
         username=username,
         password=password,
         transport=entry.transport,
+        client=entry.client,
+        trust=entry.trust,
         sub_policy=entry.sub_policy,
         audio=entry.audio,
         h265=entry.h265,

@@ -9,6 +9,7 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.camera_tls import ANYBODY, CameraTrust
 from gateway.config.addresses import HostPort
 from gateway.config.secrets import Secret
 from gateway.journal.kinds import IncidentKind
@@ -31,6 +32,7 @@ __all__ = [
     "Reload",
     "Role",
     "Rtmp",
+    "RtspClient",
     "RtspDefaults",
     "SecondPublisher",
     "Secret",
@@ -54,6 +56,15 @@ class Transport(enum.Enum):
     UDP = "udp"
     AUTO = "auto"
     """TCP first, UDP where the camera does not offer TCP."""
+
+
+class RtspClient(enum.Enum):
+    """Who speaks RTSP with a camera."""
+
+    AUTO = "auto"
+    """The gateway's own client, and libavformat where the two do not understand each other."""
+    OWN = "own"
+    LIBAV = "libav"
 
 
 class SubPolicy(enum.Enum):
@@ -153,6 +164,7 @@ class RtspDefaults:
     transport: Transport = Transport.TCP
     open_timeout_s: float = 5.0
     read_timeout_s: float = 5.0
+    client: RtspClient = RtspClient.AUTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +302,10 @@ class Camera:
     password: Secret | None = None
     transport: Transport | None = None
     """None: as `Config.rtsp` says."""
+    client: RtspClient | None = None
+    """None: as `Config.rtsp` says."""
+    trust: CameraTrust = ANYBODY
+    """Which certificate is good, over rtsps:// and https://."""
     sub_policy: SubPolicy = SubPolicy.ON_DEMAND
     audio: bool = True
     h265: UnannouncedPicture | None = None

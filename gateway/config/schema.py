@@ -15,6 +15,7 @@ from gateway.config.addresses import HostPort
 from gateway.config.camera_schema import CameraEntry
 from gateway.config.fields import (
     SHORTEST_WINDOW_SEGMENTS,
+    ClientName,
     Flag,
     HookUrl,
     Key,
@@ -130,6 +131,7 @@ class DiscoverySection(Section):
 
 class RtspSection(Section):
     transport: TransportName = RtspDefaults().transport
+    client: ClientName = RtspDefaults().client
     open_timeout: Annotated[float, PlainValidator(duration(1, 60))] = RtspDefaults().open_timeout_s
     read_timeout: Annotated[float, PlainValidator(duration(2, 30))] = RtspDefaults().read_timeout_s
 

@@ -63,7 +63,7 @@ class Link:
         camera = self.camera
         who = f"{camera.id} onvif"
         self._account.admit(who)
-        transport = HttpTransport(camera.address or "", timeouts)
+        transport = HttpTransport(camera.address or "", timeouts, camera.trust)
         client = self._client_of(camera, transport=transport, deadline_s=None)
         try:
             client.profiles()

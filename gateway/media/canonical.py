@@ -35,7 +35,14 @@ class Canonical(Protocol):
         """Convert one packet. `keyframe` is what the demuxer thinks. None: nothing to show yet, or nothing in it."""
 
 
-def video(codec: Codec, extradata: bytes) -> Canonical:
+class CanonicalPicture(Canonical, Protocol):
+    """Converter of a video track."""
+
+    def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
+        """The same for an access unit that is in NAL units already."""
+
+
+def video(codec: Codec, extradata: bytes) -> CanonicalPicture:
     """Converter of a video track; `extradata` is what the session announced, possibly nothing."""
     if codec is Codec.H264:
         return H264(extradata)
@@ -57,7 +64,10 @@ class H264:
 
     def take(self, data: bytes, keyframe: bool) -> Unit | None:
         """See `Canonical.take`."""
-        units = _units(data)
+        return self.take_units(nal_units(data), keyframe)
+
+    def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
+        """See `CanonicalPicture.take_units`."""
         changed = self._learn(units)
         keyframe = keyframe or any(unit[0] & 31 == h264.NAL_IDR for unit in units)
         config = self._refresh(keyframe)
@@ -112,7 +122,11 @@ class H265:
 
     def take(self, data: bytes, keyframe: bool) -> Unit | None:
         """See `Canonical.take`."""
-        units = [unit for unit in _units(data) if len(unit) > 2]
+        return self.take_units(nal_units(data), keyframe)
+
+    def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
+        """See `CanonicalPicture.take_units`."""
+        units = [unit for unit in units if len(unit) > 2]
         changed = self._learn(units)
         keyframe = keyframe or any(h265.is_irap(unit) for unit in units)
         config = self._refresh(keyframe)
@@ -207,7 +221,8 @@ def _h265_set_id(unit: bytes, kind: int) -> int | None:
     return number if number <= 63 else None
 
 
-def _units(data: bytes) -> list[bytes]:
+def nal_units(data: bytes) -> list[bytes]:
+    """NAL units of an access unit in Annex B or length-prefixed form; none where it is neither."""
     units = annexb.split(data)
     if not units and len(data) > 4:
         try:

@@ -15,11 +15,11 @@ from gateway.media.counts import Counts
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What the demuxer gave: presentation time in ticks (None if it had none), data in Annex B form, keyframe flag."""
+    """What a session gave: presentation time in ticks of 90 kHz (None if it had none), NAL units, keyframe flag."""
 
     pts: int | None
-    data: bytes
-    keyframe: bool
+    units: list[bytes]
+    keyframe: bool = False
 
 
 class Joiner:
@@ -46,6 +46,6 @@ class Joiner:
         held, self._held = self._held, packet
         if same and held is not None:
             self._counts.joined += 1
-            self._held = Packet(held.pts, held.data + packet.data, held.keyframe or packet.keyframe)
+            self._held = Packet(held.pts, held.units + packet.units, held.keyframe or packet.keyframe)
             return None
         return held

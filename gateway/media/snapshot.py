@@ -1,19 +1,20 @@
 """A JPEG of a keyframe. Called on worker threads, never on the event loop: decoding 1080p takes 2 ms, encoding 5 to 13 ms.
 
-One of the few modules that know PyAV. Every call owns its decoder: codec contexts belong to one thread.
+One of the few modules that know PyAV, loaded with the first picture: it costs 30 MB. Every call owns its decoder: codec
+contexts belong to one thread.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import cast
-
-import av
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
+from typing import TYPE_CHECKING, cast
 
 from gateway.media.frame import Frame
 from gateway.media.track import Codec
+
+if TYPE_CHECKING:
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
 
 _DECODERS = {Codec.H264: "h264", Codec.H265: "hevc", Codec.AV1: "libdav1d"}
 QUALITY = 4
@@ -26,7 +27,9 @@ class SnapshotError(Exception):
 
 def decode(frame: Frame) -> VideoFrame:
     """The picture of a keyframe. Raises SnapshotError when it cannot be decoded."""
-    decoder = cast(VideoCodecContext, av.CodecContext.create(_DECODERS[frame.config.codec], "r"))
+    import av
+
+    decoder = cast("VideoCodecContext", av.CodecContext.create(_DECODERS[frame.config.codec], "r"))
     decoder.extradata = frame.config.extradata
     decoder.thread_type = "NONE"
     try:
@@ -40,6 +43,8 @@ def decode(frame: Frame) -> VideoFrame:
 
 def jpeg(frame: Frame, width: int | None = None) -> bytes:
     """JPEG of a keyframe, scaled down to `width` pixels if it is wider. Raises SnapshotError."""
+    import av
+
     picture = decode(frame)
     if width is not None and width < picture.width:
         size = (width & ~1, max(2, round(picture.height * width / picture.width) & ~1))

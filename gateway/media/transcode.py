@@ -13,22 +13,8 @@ from av.audio.codeccontext import AudioCodecContext
 from av.audio.resampler import AudioResampler
 
 from gateway.media import aac
+from gateway.media.bits import BitstreamError
 from gateway.media.track import TrackConfig
-
-TRANSCODED = frozenset(
-    {
-        "pcm_mulaw",
-        "pcm_alaw",
-        "adpcm_g726",
-        "adpcm_g726le",
-        "adpcm_g722",
-        "pcm_s16be",
-        "pcm_s16le",
-        "mp3",
-        "mp2",
-    }
-)
-"""Canonical libavcodec names of the codecs that are transcoded."""
 
 RATE_HZ = 16_000
 """Speech bandwidth: telephone audio (8 kHz) fits with room, and every AAC decoder takes it."""
@@ -66,19 +52,28 @@ class AacTranscoder:
 
     @classmethod
     def of(cls, codec: str, rate: int, channels: int) -> AacTranscoder:
-        """For a codec of libavcodec without a container. Raises av.FFmpegError."""
-        decoder = av.CodecContext.create(codec, "r")
-        if not isinstance(decoder, AudioCodecContext):
-            raise TypeError(f"{codec} is not an audio codec")
-        decoder.sample_rate = rate
-        decoder.layout = "stereo" if channels == 2 else "mono"
-        return cls(decoder)
+        """For a codec of libavcodec without a container. Raises BitstreamError if it cannot be opened."""
+        try:
+            decoder = av.CodecContext.create(codec, "r")
+            if not isinstance(decoder, AudioCodecContext):
+                raise TypeError(f"{codec} is not an audio codec")
+            decoder.sample_rate = rate
+            decoder.layout = "stereo" if channels == 2 else "mono"
+            return cls(decoder)
+        except av.FFmpegError as error:
+            raise BitstreamError(f"{codec} cannot be decoded") from error
 
     def feed(self, data: bytes, at_s: float) -> Iterator[tuple[bytes, float]]:
         """Decode one packet whose first sample belongs to `at_s` (seconds of the timeline); yields AAC frames and times.
 
-        Raises av.FFmpegError for a damaged packet; the next one may be fed.
+        Raises BitstreamError for a damaged packet; the next one may be fed.
         """
+        try:
+            yield from self._feed(data, at_s)
+        except av.FFmpegError as error:
+            raise BitstreamError("damaged sound") from error
+
+    def _feed(self, data: bytes, at_s: float) -> Iterator[tuple[bytes, float]]:
         expected = None if self._start_s is None else self._start_s + self._samples_in / self.rate
         if expected is None:
             self._start_s = at_s

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from xml.sax.saxutils import escape
 
+from gateway.camera_tls import ANYBODY, CameraTrust
 from gateway.errors import NoVideo, ProtocolError, SourceError, TimedOut, Unreachable, WrongCredentials
 from gateway.onvif import addresses, clock, media, neighbours, ports
 from gateway.onvif.deadline import Deadline
@@ -66,6 +67,7 @@ class OnvifClient:
         transport: Transport | None = None,
         now: Callable[[], float] = time.time,
         before_password: Callable[[str], None] | None = None,
+        trust: CameraTrust = ANYBODY,
     ) -> None:
         self._target = addresses.parse_target(address)
         self.label = self._target.netloc
@@ -79,7 +81,7 @@ class OnvifClient:
         self._session = Session(
             self.label,
             credentials,
-            transport or HttpTransport(self.label, timeouts),
+            transport or HttpTransport(self.label, timeouts, trust),
             now=now,
             before_password=before_password,
         )

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.camera_tls import ANYBODY, CameraTrust
 from gateway.errors import NoVideo, Unreachable
 from gateway.onvif.client import OnvifClient
 from gateway.onvif.deadline import Deadline
@@ -61,6 +62,7 @@ def client_for(
     deadline_s: float | None = RESOLVE_DEADLINE_S,
     before_password: Callable[[str], None] | None = None,
     transport: Transport | None = None,
+    trust: CameraTrust = ANYBODY,
 ) -> OnvifClient:
     """A client with `deadline_s` seconds for all its questions together; None: each has its own time.
 
@@ -74,6 +76,7 @@ def client_for(
         deadline=Deadline(deadline_s) if deadline_s is not None else None,
         transport=transport,
         before_password=before_password,
+        trust=trust,
     )
 
 

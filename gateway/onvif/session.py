@@ -29,7 +29,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from gateway.errors import ProtocolError, TimedOut, WrongCredentials
-from gateway.onvif import addresses, clock, digest, soap, turns
+from gateway.http import digest_client as digest
+from gateway.onvif import addresses, clock, soap, turns
 from gateway.onvif.deadline import Deadline
 from gateway.onvif.reader import Node
 from gateway.onvif.soap import Credentials, NotSoap, SoapFault

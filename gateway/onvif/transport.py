@@ -16,7 +16,9 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.errors import ProtocolError, TimedOut, Unreachable
+from gateway import camera_tls
+from gateway.camera_tls import ANYBODY, CameraTrust
+from gateway.errors import CertificateRefused, ProtocolError, TimedOut, Unreachable
 from gateway.onvif import addresses
 from gateway.onvif.deadline import Deadline
 from gateway.onvif.reader import MAX_DOCUMENT_BYTES
@@ -124,8 +126,9 @@ class _Response(http.client.HTTPResponse):
 class HttpTransport:
     """Connections to one camera. `label` is how the camera is called in messages."""
 
-    def __init__(self, label: str, timeouts: Timeouts = Timeouts()) -> None:
+    def __init__(self, label: str, timeouts: Timeouts = Timeouts(), trust: CameraTrust = ANYBODY) -> None:
         self._label = label
+        self._trust = trust
         self._timeouts = timeouts
         self._connections: dict[tuple[str, str, int], http.client.HTTPConnection] = {}
         self._budget = _Budget(timeouts.read_s)
@@ -208,7 +211,8 @@ class HttpTransport:
     def _new(self, target: addresses.Address) -> http.client.HTTPConnection:
         connection: http.client.HTTPConnection
         if target.scheme == "https":
-            connection = http.client.HTTPSConnection(target.host, target.effective_port, context=_camera_tls())
+            context = camera_tls.context(self._trust)
+            connection = http.client.HTTPSConnection(target.host, target.effective_port, context=context)
         else:
             connection = http.client.HTTPConnection(target.host, target.effective_port)
         response = functools.partial(_Response, budget=self._budget)
@@ -223,6 +227,13 @@ class HttpTransport:
         connection.timeout = timeout_s
         try:
             connection.connect()
+            if isinstance(connection.sock, ssl.SSLSocket):
+                camera_tls.check(self._trust, target.host, connection.sock.getpeercert(True))
+        except ssl.SSLCertVerificationError as error:
+            raise camera_tls.explain(target.host, error) from error
+        except CertificateRefused:
+            connection.close()
+            raise
         except ssl.SSLError:
             raise
         except ConnectionRefusedError as error:
@@ -250,17 +261,3 @@ class HttpTransport:
                 date=response.headers.get("Date"),
                 location=response.headers.get("Location"),
             )
-
-
-def _camera_tls() -> ssl.SSLContext:
-    """TLS as cameras have it: self-signed, weak ciphers, old renegotiation.
-
-    The certificate is not checked. What is sent is a digest of the password, which plain HTTP would show just as well;
-    pinning a certificate per camera belongs to the camera's settings.
-    """
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named only from Python 3.12 on
-    context.set_ciphers("DEFAULT@SECLEVEL=0")
-    return context

@@ -10,12 +10,13 @@ Event loop only; the clock is passed in.
 from __future__ import annotations
 
 import logging
-
-import av
+from typing import TYPE_CHECKING
 
 from gateway.media import mp3
 from gateway.media.track import TrackConfig
-from gateway.media.transcode import AacTranscoder
+
+if TYPE_CHECKING:
+    from gateway.media.transcode import AacTranscoder
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class TranscodedSound:
             return None, []
         try:
             return transcoder.config, list(transcoder.feed(data, at_s))
-        except (av.FFmpegError, ValueError):
+        except ValueError:
             return transcoder.config, []  # a damaged message costs its own sound
 
     def _open(self, form: tuple[str, int, int], now: float) -> AacTranscoder | None:
@@ -77,9 +78,11 @@ class TranscodedSound:
             if self._opened_at is not None and now - self._opened_at < _REOPEN_S:
                 return None
             self._form, self._opened_at = form, now
+            from gateway.media.transcode import AacTranscoder  # brings libavcodec, 30 MB: only for those who need it
+
             try:
                 self._transcoder = AacTranscoder.of(_DECODERS[form[0]], form[1], form[2])
-            except (av.FFmpegError, ValueError) as error:
+            except ValueError as error:
                 log.warning("%s at %d Hz cannot be transcoded: %s", CODECS[form[0]], form[1], error)
                 self._transcoder = None
         return self._transcoder

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import av
-from av.container import InputContainer
+from typing import TYPE_CHECKING
 
 from gateway.media import canonical
 from gateway.media.aac import SAMPLES_PER_FRAME
@@ -15,9 +12,12 @@ from gateway.media.capture_clock import CaptureClock
 from gateway.media.frame import Frame
 from gateway.media.timestamps import SessionTimeline
 from gateway.media.track import Codec, Kind, TrackConfig
-from gateway.media.transcode import TRANSCODED, AacTranscoder
+from gateway.sources.session import SoundOffer, SoundPacket
 
-_NAMES = {
+if TYPE_CHECKING:
+    from gateway.media.transcode import AacTranscoder
+
+_TRANSCODED = {
     "pcm_mulaw": "G.711 µ-law",
     "pcm_alaw": "G.711 A-law",
     "adpcm_g726": "G.726",
@@ -28,6 +28,7 @@ _NAMES = {
     "mp3": "MP3",
     "mp2": "MP2",
 }
+"""Canonical libavcodec names of the codecs that are transcoded, and what users are told."""
 OPUS_RATE_HZ = 48_000
 
 
@@ -41,7 +42,7 @@ class AudioPath:
     _converter: canonical.Canonical | None = None
     _transcoder: AacTranscoder | None = None
     _rate: int = 0
-    _time_base: float = 0.0
+    _tick_s: float = 0.0
     _opus: TrackConfig | None = None
 
     @classmethod
@@ -49,7 +50,7 @@ class AudioPath:
         """No sound, and why."""
         return cls(note, expected=False)
 
-    def frames(self, packet: av.Packet[Any], now: float, wall: float, capture: CaptureClock) -> Iterator[Frame]:
+    def frames(self, packet: SoundPacket, now: float, wall: float, capture: CaptureClock) -> Iterator[Frame]:
         """Frames of one packet that arrived at `now` (monotonic) and `wall` (Unix seconds)."""
         session = self._session
         if session is None:
@@ -58,16 +59,18 @@ class AudioPath:
             yield from self._transcoded(self._transcoder, session, packet, now, wall, capture)
             return
         if self._opus is not None:
-            config, payload = self._opus, bytes(packet)
+            config, payload = self._opus, packet.data
         else:
-            unit = self._converter.take(bytes(packet), True) if self._converter is not None else None
+            unit = self._converter.take(packet.data, True) if self._converter is not None else None
             if unit is None:
                 return
             config, payload = unit.config, unit.payload
-        duration = packet.duration or 0
-        pts = None if packet.pts is None else round(packet.pts * self._time_base * config.clock_rate)
         stamp = session.stamp(
-            Kind.AUDIO, config.clock_rate, pts, now, duration=round(duration * self._time_base * config.clock_rate)
+            Kind.AUDIO,
+            config.clock_rate,
+            self._ticks(packet.pts, config.clock_rate),
+            now,
+            duration=round(packet.duration * self._tick_s * config.clock_rate),
         )
         if stamp is not None:
             at = capture.wall(stamp.dts / config.clock_rate, wall)
@@ -77,48 +80,45 @@ class AudioPath:
         self,
         transcoder: AacTranscoder,
         session: SessionTimeline,
-        packet: av.Packet[Any],
+        packet: SoundPacket,
         now: float,
         wall: float,
         capture: CaptureClock,
     ) -> Iterator[Frame]:
-        pts = None if packet.pts is None else round(packet.pts * self._time_base * self._rate)
-        duration = round((packet.duration or 0) * self._time_base * self._rate)
-        stamp = session.stamp(Kind.AUDIO, self._rate, pts, now, duration=duration)
+        duration = round(packet.duration * self._tick_s * self._rate)
+        stamp = session.stamp(Kind.AUDIO, self._rate, self._ticks(packet.pts, self._rate), now, duration=duration)
         if stamp is None:
             return
         config = transcoder.config
         try:
-            encoded = list(transcoder.feed(bytes(packet), stamp.pts / self._rate))
-        except av.FFmpegError:
+            encoded = list(transcoder.feed(packet.data, stamp.pts / self._rate))
+        except ValueError:
             return  # a damaged packet costs its own sound, never the picture
         for payload, at_s in encoded:
             dts = round(at_s * config.clock_rate)
             yield Frame(config, dts, dts, SAMPLES_PER_FRAME, True, False, capture.wall(at_s, wall), payload)
 
+    def _ticks(self, pts: int | None, rate: int) -> int | None:
+        return None if pts is None else round(pts * self._tick_s * rate)
 
-def audio_path(container: InputContainer, session: SessionTimeline) -> AudioPath:
-    """Decide what to do with the first audio track of an open session."""
-    if not container.streams.audio:
-        return AudioPath.none("")
-    stream = container.streams.audio[0]
-    context = stream.codec_context
-    if stream.time_base is None or context is None:
-        return AudioPath.none("the audio codec is unknown and was dropped")
-    name = context.codec.canonical_name
-    time_base = float(stream.time_base)
-    if name in TRANSCODED:
+
+def audio_path(offer: SoundOffer | None, note: str, session: SessionTimeline) -> AudioPath:
+    """Decide what to do with the sound of an open session; `note` is what is said if there is none."""
+    if offer is None:
+        return AudioPath.none(note)
+    name = offer.codec
+    if name in _TRANSCODED:
         try:
-            transcoder = AacTranscoder(context)
-        except (av.FFmpegError, ValueError):
-            return AudioPath.none(f"{_NAMES[name]} in this form cannot be decoded and was dropped")
-        note = f"{_NAMES[name]} transcoded to AAC"
-        return AudioPath(note, True, session, _transcoder=transcoder, _rate=transcoder.rate, _time_base=time_base)
+            transcoder = offer.transcoder()
+        except ValueError:
+            return AudioPath.none(f"{_TRANSCODED[name]} in this form cannot be decoded and was dropped")
+        note = f"{_TRANSCODED[name]} transcoded to AAC"
+        return AudioPath(note, True, session, _transcoder=transcoder, _rate=transcoder.rate, _tick_s=offer.tick_s)
     if name == "aac":
-        converter = canonical.Aac(bytes(context.extradata or b""))
-        return AudioPath("", True, session, _converter=converter, _time_base=time_base)
+        converter = canonical.Aac(offer.extradata)
+        return AudioPath("", True, session, _converter=converter, _tick_s=offer.tick_s)
     if name == "opus":
-        return AudioPath("", True, session, _time_base=time_base, _opus=_opus_config(context.channels or 2))
+        return AudioPath("", True, session, _tick_s=offer.tick_s, _opus=_opus_config(offer.channels or 2))
     return AudioPath.none(f"audio codec {name} cannot be served and was dropped")
 
 

@@ -18,7 +18,8 @@ from gateway.sources.account import Account
 from gateway.sources.legacy import Legacy
 from gateway.sources.location import CameraFinder, Fixed, Location, Shared
 from gateway.sources.publish import PublishSource
-from gateway.sources.rtsp import PullSettings, RtspReader
+from gateway.sources.rtsp import RtspReader
+from gateway.sources.session import PullSettings
 from gateway.sources.sink import LoopSink
 from gateway.systemd.journal import change
 
@@ -297,6 +298,8 @@ def pull_settings(camera: Camera, defaults: RtspDefaults) -> PullSettings:
         open_timeout_s=defaults.open_timeout_s,
         read_timeout_s=defaults.read_timeout_s,
         audio=camera.audio,
+        client=(camera.client or defaults.client).value,
+        trust=camera.trust,
     )
 
 

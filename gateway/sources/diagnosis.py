@@ -1,8 +1,7 @@
-"""Translates what libavformat says into the one thing a user should be told.
+"""Finds out why a camera cannot be reached, in the words a user is told.
 
-libavformat answers "Invalid data found" to a black hole, to garbage and to a camera that hung up alike, and its messages hold
-the URL with the password. So nothing of its text is passed on, and where it is ambiguous the camera is asked once more
-with a bare TCP connection and an OPTIONS request. Called by reader threads.
+libavformat answers "Invalid data found" to a black hole, to garbage and to a camera that hung up alike: where it is
+ambiguous the camera is asked once more with a bare TCP connection and an OPTIONS request. Called by reader threads.
 """
 
 from __future__ import annotations
@@ -11,19 +10,8 @@ import errno
 import socket
 from urllib.parse import urlsplit
 
-import av
-
-from gateway.errors import (
-    Ended,
-    NoSuchPath,
-    ProtocolError,
-    SessionLimit,
-    SourceError,
-    TimedOut,
-    Unreachable,
-    WrongCredentials,
-)
-from gateway.redact import redact
+from gateway.errors import Ended, ProtocolError, SourceError, TimedOut, Unreachable
+from gateway.rtsp.client.framing import not_rtsp
 
 PROBE_TIMEOUT_S = 2.0
 """Only spent when libavformat's answer says nothing; a camera on the LAN answers OPTIONS within milliseconds."""
@@ -44,39 +32,22 @@ def endpoint(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or (RTSPS_PORT if parts.scheme == "rtsps" else RTSP_PORT)
 
 
-def translate(error: Exception, url: str, *, opening: bool) -> SourceError:
-    """The typed error for an exception of PyAV while `opening` the session or reading from it. `url` has no credentials."""
-    host, port = endpoint(url)
-    if isinstance(error, av.error.HTTPUnauthorizedError):
-        return WrongCredentials(f"{host} refused the user name or password")
-    if isinstance(error, av.error.HTTPForbiddenError):
-        return WrongCredentials(f"{host} does not allow this user to watch the stream (RTSP 403)")
-    if isinstance(error, av.error.HTTPNotFoundError):
-        return NoSuchPath(f"{host} has no stream at {redact(urlsplit(url).path) or '/'} (RTSP 404)")
-    if isinstance(error, av.error.HTTPTooManyRequestsError | av.error.HTTPServerError):
-        return SessionLimit(f"{host} serves no further client now (RTSP 5xx): too many viewers, or it is starting")
-    if isinstance(error, av.error.HTTPClientError):
-        return SessionLimit(f"{host} refuses the session (RTSP 4xx): too many viewers, or this transport is not offered")
-    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
-        return Unreachable(f"{host} {_UNREACHABLE[error.errno].format(port=port)}")
-    if opening:
-        return probe(host, port)
-    if isinstance(error, av.error.ExitError | av.error.TimeoutError):
-        return TimedOut(f"{host} stopped sending")
-    return Ended(f"{host} broke the connection")
+def unreachable(error: OSError | UnicodeError, host: str, port: int) -> Unreachable:
+    """The error for a TCP connection that could not be made."""
+    if isinstance(error, socket.gaierror | UnicodeError):  # the latter for a name that is none, such as `cam..lan`
+        return Unreachable(f"the name {host} is not known in this network")
+    if isinstance(error, TimeoutError):
+        return Unreachable(f"{host} does not answer on port {port}")
+    text = _UNREACHABLE.get(error.errno or 0, "cannot be reached")
+    return Unreachable(f"{host} {text.format(port=port)}")
 
 
 def probe(host: str, port: int, timeout_s: float = PROBE_TIMEOUT_S) -> SourceError:
     """Find out why a session could not be opened: ask for OPTIONS over a connection of our own."""
     try:
         connection = socket.create_connection((host, port), timeout=timeout_s)
-    except (socket.gaierror, UnicodeError):  # the latter for a name that is none, such as `cam..lan`
-        return Unreachable(f"the name {host} is not known in this network")
-    except TimeoutError:
-        return Unreachable(f"{host} does not answer on port {port}")
-    except OSError as error:
-        text = _UNREACHABLE.get(error.errno or 0, "cannot be reached")
-        return Unreachable(f"{host} {text.format(port=port)}")
+    except (OSError, UnicodeError) as error:
+        return unreachable(error, host, port)
     with connection:
         try:
             connection.settimeout(timeout_s)
@@ -91,7 +62,7 @@ def probe(host: str, port: int, timeout_s: float = PROBE_TIMEOUT_S) -> SourceErr
     if answer.startswith(b"HTTP/"):
         return ProtocolError(f"port {port} of {host} is a web server, not RTSP: the RTSP port is often 554")
     if not answer.startswith(b"RTSP/"):
-        return ProtocolError(f"what answers on port {port} of {host} does not speak RTSP")
+        return not_rtsp(f"port {port} of {host}")
     return ProtocolError(f"{host} speaks RTSP but its answer to this stream could not be understood")
 
 

@@ -14,7 +14,8 @@ from gateway.media.state import Status
 from gateway.media.timestamps import Timeline
 from gateway.media.track import Kind
 from gateway.sources.location import Fixed
-from gateway.sources.rtsp import PullSettings, RtspReader
+from gateway.sources.rtsp import RtspReader
+from gateway.sources.session import PullSettings
 
 WATCH_S = 4.0
 """Enough for a frame rate and a bit rate."""

@@ -65,6 +65,7 @@ class OnvifFinder:
                 deadline_s=deadline_s,
                 before_password=lambda url: self._admit(camera, url),
                 transport=transport,
+                trust=camera.trust,
             )
         except ValueError as error:
             raise Unreachable(str(error)) from None

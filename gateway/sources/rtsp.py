@@ -1,10 +1,7 @@
-"""Pulls one RTSP stream through PyAV. One reader thread per stream, which owns its container from open to close.
+"""Pulls one RTSP stream. One reader thread per stream, which owns its session with the camera from open to close.
 
-Nobody else ever touches the container: closing an input from another thread crashes the interpreter. The only interrupt is
-the read timeout, so a reader stops within it. `run()` retries for ever, `run_once()` fails with a `SourceError` that is
-also what the user is told.
-
-Cost per packet: one copy out of libavformat, 5 to 10 µs of Python for a picture.
+Who speaks with the camera, our own client (`own_session`) or libavformat (`libav_session`), makes no difference in here.
+`run()` retries for ever, `run_once()` fails with a `SourceError` that is also what the user is told.
 """
 
 from __future__ import annotations
@@ -13,16 +10,10 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
-
-import av
-from av.container import InputContainer
+from collections.abc import Callable
+from dataclasses import replace
 
 from gateway.errors import (
-    CodecUnsupported,
     Ended,
     NoSuchPath,
     NoVideo,
@@ -38,17 +29,20 @@ from gateway.errors import (
 from gateway.media import canonical
 from gateway.media.capture_clock import CaptureClock
 from gateway.media.frame import Frame
-from gateway.media.joiner import Joiner, Packet
+from gateway.media.joiner import Joiner
 from gateway.media.state import State, Status
 from gateway.media.timestamps import SessionTimeline, Timeline
-from gateway.media.track import Codec, Kind
+from gateway.media.track import Kind
 from gateway.pulse import FOREVER
 from gateway.redact import redact
+from gateway.rtsp.client.refusal import NotUnderstood
 from gateway.sources import diagnosis
 from gateway.sources.account import Account
 from gateway.sources.audio import AudioPath, audio_path
 from gateway.sources.backoff import Backoff
 from gateway.sources.location import Location
+from gateway.sources.own_session import OwnSession
+from gateway.sources.session import CODECS, PullSettings, Session, SoundPacket
 from gateway.sources.sink import Sink
 from gateway.systemd.journal import change
 
@@ -65,38 +59,13 @@ KNOCK_EVERY_S = 1.5
 of its camera, however long the back-off has grown."""
 KNOCK_TIMEOUT_S = 1.0
 PREFLIGHT_S = 2.0
-"""After a failure the port is tried first: a black hole is told after this instead of libavformat's two open timeouts."""
+"""After a failure the port is tried first: a black hole is told after this instead of the whole open timeout."""
 FORGET_AFTER = 2
 """Failures in a row after which the camera is asked for the address again: one is a restart, and asking costs it a login."""
 OPENING_S = 60.0
-"""Beyond libavformat's time limits to open: asking a camera over ONVIF where its stream is, a predecessor on its way out."""
+"""Beyond the time limits to open: asking a camera over ONVIF where its stream is, a predecessor on its way out."""
 MARGIN_S = 10.0
 """A thread that is due may have to wait for a busy processor."""
-AUTH_LIMIT = 127
-"""libavformat keeps `user:password`, percent-encoded, in 128 bytes and cuts off the rest without a word."""
-
-_CODECS = {"h264": Codec.H264, "hevc": Codec.H265}
-_OPEN_OPTIONS = {
-    # Codec, size and parameter sets come from the SDP or the first pictures; probing costs seconds and megabytes.
-    "probesize": "32",
-    "analyzeduration": "0",
-    "allowed_media_types": "video+audio",
-    "tls_verify": "0",  # cameras' certificates are self-signed; FFmpeg 9 verifies by default
-    "user_agent": "CameraGateway",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class PullSettings:
-    """How to pull. Times in seconds."""
-
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    transport: str = "tcp"
-    """`tcp`, `udp`, or `auto`: TCP first, UDP where the camera does not offer TCP, and first where it has worked."""
-    open_timeout_s: float = 5.0
-    read_timeout_s: float = 5.0
-    audio: bool = True
 
 
 class RtspReader:
@@ -138,6 +107,9 @@ class RtspReader:
         self._endpoint = location.endpoint()
         self._moves = location.moves
         self._first_transport = self._transport = "tcp" if settings.transport == "auto" else settings.transport
+        # libavformat looks at no certificate
+        self._client = "own" if settings.client == "auto" or settings.trust.asks else settings.client
+        self._session: Session | None = None
         # A daemon: a reader stuck in libavformat must not keep the process from ending.
         self.thread = threading.Thread(target=self.run, name=f"pull {name}", daemon=True)
 
@@ -147,9 +119,12 @@ class RtspReader:
         self.thread.start()
 
     def stop(self) -> None:
-        """Ask the thread to end; it does within the read timeout. Join `thread` to wait."""
+        """Ask the thread to end; it does at once, or within the read timeout in libavformat. Join `thread` to wait."""
         self._stop.set()
         self._wake.set()
+        session = self._session
+        if session is not None:
+            session.interrupt()
 
     def set_timeouts(self, open_timeout_s: float, read_timeout_s: float) -> None:
         """From the next session on. Event loop: one reference is replaced."""
@@ -213,17 +188,20 @@ class RtspReader:
             self._endpoint = diagnosis.endpoint(url)
             if self._failed_before:
                 self._preflight()
-            container = self._open(url)
+            session = self._open(url)
         except WrongCredentials as error:
             self._account.refused(self.name, error)
             raise
         self._account.accepted(self.name)
-        with container:
-            self._read(container, url, started)
+        with session:
+            try:
+                self._read(session, url, started)
+            finally:
+                self._session = None
 
     def _expect_opening(self) -> None:
-        # armed twice by libavformat, and once more for the other transport
-        self.due = self._monotonic() + 4 * self._settings.open_timeout_s + OPENING_S
+        # our client takes three times as long at most, libavformat twice, and once more for the other transport
+        self.due = self._monotonic() + 10 * self._settings.open_timeout_s + OPENING_S
 
     def _delay(self, failure: SourceError) -> float:
         if isinstance(failure, WrongCredentials):
@@ -234,6 +212,11 @@ class RtspReader:
     def _learn(self, failure: SourceError) -> None:
         if isinstance(failure, Stalled) and self._settings.transport == "auto":
             self._first_transport = "tcp"
+        if self._settings.client == "auto" and not self._settings.trust.asks:
+            # where our own client gets no picture, the next turn is libavformat's; and after that ours again
+            helpless = isinstance(failure, NoVideo | Stalled) and self._live_since is None
+            own_failed = self._client == "own" and (helpless or isinstance(failure, NotUnderstood))
+            self._client = "libav" if own_failed else "own"
         asked_wrong = isinstance(failure, Unreachable | NoSuchPath | ProtocolError | OtherDevice)
         doubtful = asked_wrong and failure.retry is not Retry.SLOW
         self._misses = self._misses + 1 if doubtful else 0
@@ -252,49 +235,52 @@ class RtspReader:
         if not diagnosis.knock(host, port, PREFLIGHT_S):
             raise diagnosis.probe(host, port, PREFLIGHT_S)
 
-    def _open(self, url: str) -> InputContainer:
+    def _open(self, url: str) -> Session:
         self._transport = self._first_transport
         try:
             return self._open_with(url)
         except (SessionLimit, ProtocolError):
-            if self._settings.transport != "auto":
+            if self._settings.transport != "auto" or self._stop.is_set():
                 raise
             self._transport = "udp" if self._transport == "tcp" else "tcp"
             return self._open_with(url)
 
-    def _open_with(self, url: str) -> InputContainer:
-        options = {**_OPEN_OPTIONS, "rtsp_transport": self._transport}
-        if not self._settings.audio:
-            options["allowed_media_types"] = "video"
-        if self._transport == "udp":
-            options["buffer_size"] = "1048576"  # a keyframe of a 4K camera arrives as one burst
-        settings = self._settings
-        try:
-            return av.open(
-                with_credentials(url, settings.username, settings.password),
-                options=options,
-                timeout=(settings.open_timeout_s, settings.read_timeout_s),
-            )
-        except (av.FFmpegError, OSError, ValueError) as error:
-            caught = error
-        # translated outside of the handler: the exception of PyAV holds the password and must become nobody's context
-        raise diagnosis.translate(caught, url, opening=True)
+    def _open_with(self, url: str) -> Session:
+        if self._client == "own":
+            try:
+                return self._open_own(url)
+            except NotUnderstood as error:
+                if self._settings.client == "own" or self._settings.trust.asks or self._stop.is_set():
+                    raise
+                log.info("stream %s: %s; trying with libavformat", self.name, error)
+            self._client = "libav"
+        return self._open_libav(url)
 
-    def _read(self, container: InputContainer, url: str, started: float) -> None:
+    def _open_own(self, url: str) -> Session:
+        session = OwnSession(self._settings, self._transport, self._timeline.counts, monotonic=self._monotonic)
+        self._session = session
+        if self._stop.is_set():
+            session.interrupt()
+        session.open(url)
+        return session
+
+    def _open_libav(self, url: str) -> Session:
+        from gateway.sources.libav_session import LibavSession  # brings libavformat, 30 MB: only where it is needed
+
+        session = LibavSession(url, self._settings, self._transport)
+        self._session = session
+        return session
+
+    def _read(self, session: Session, url: str, started: float) -> None:
         host = diagnosis.endpoint(url)[0]
-        if not container.streams.video:
-            raise NoVideo(f"{host} offers no video at this address")
-        video = container.streams.video[0]
-        codec_name = _codec_name(video)
-        if codec_name not in _CODECS:
-            raise CodecUnsupported(
-                f"{host} sends {codec_name}, which cannot be served: set the camera's profile to H.264 or H.265"
-            )
-        converter = canonical.video(_CODECS[codec_name], bytes(video.codec_context.extradata or b""))
+        converter = canonical.video(CODECS[session.video_codec], session.video_extradata)
         joiner = Joiner(self._timeline.counts)
-        session = self._timeline.open(self._monotonic())
+        timeline = self._timeline.open(self._monotonic())
         capture = CaptureClock()
-        audio = audio_path(container, session) if self._settings.audio else AudioPath.none("audio is off for this camera")
+        if self._settings.audio:
+            audio = audio_path(session.sound, session.sound_note, timeline)
+        else:
+            audio = AudioPath.none("audio is off for this camera")
         expected = frozenset({Kind.VIDEO, Kind.AUDIO} if audio.expected else {Kind.VIDEO})
         self._sink.begin(expected, audio.note)
 
@@ -302,23 +288,24 @@ class RtspReader:
         got_video = got_key = hurried = False
         patience_s = self._settings.read_timeout_s + MARGIN_S
         self.due = opened + patience_s
-        for packet in self._packets(container, url):
+        for packet in session.packets():
+            if self._stop.is_set():
+                return
             now = self._monotonic()
             self.due = now + patience_s
-            arrival_wall = self._wall()
             frame: Frame | None = None
-            if packet.stream_index != video.index:
+            if isinstance(packet, SoundPacket):
                 if got_key:
-                    for sound in audio.frames(packet, now, arrival_wall, capture):
+                    for sound in audio.frames(packet, now, self._wall(), capture):
                         self._sink.frame(sound)
-            else:
+            elif packet is not None:
                 got_video = True
-                whole = joiner.push(Packet(packet.pts, bytes(packet), bool(packet.is_keyframe)))
+                whole = joiner.push(packet)
                 if whole is None:
                     continue
-                unit = converter.take(whole.data, whole.keyframe)
+                unit = converter.take_units(whole.units, whole.keyframe)
                 if unit is not None and (got_key or unit.keyframe):
-                    frame = self._frame(unit, whole.pts, now, arrival_wall, session, capture, first=not got_key)
+                    frame = self._frame(unit, whole.pts, now, timeline, capture, first=not got_key)
                 if not got_key:
                     last_video = now
             if frame is not None:
@@ -328,15 +315,17 @@ class RtspReader:
                     return
                 if not got_key:
                     got_key = True
-                    self._live(frame.config.width, frame.config.height, codec_name, audio, now - started)
+                    self._live(frame.config.width, frame.config.height, session.video_codec, audio, now - started)
                 continue
             if got_video and not got_key and not hurried and now - opened > HURRY_AFTER_S:
                 hurried = True
                 self._location.hurry()
             if not got_video and now - opened > FIRST_VIDEO_S:
                 raise NoVideo(f"{host} opened the session but sends no video")
-            if got_video and now - last_video > self._settings.read_timeout_s:
-                what = "only sound" if packet.stream_index != video.index else "only data that cannot be read"
+            # that nothing at all comes is for the session to say
+            longest_s = self._settings.read_timeout_s * (1 if packet is not None else 2)
+            if got_video and now - last_video > longest_s:
+                what = "only sound" if isinstance(packet, SoundPacket) else "only data that cannot be read"
                 raise Stalled(f"{host} has sent no picture for {self._settings.read_timeout_s:.0f} s, {what}")
             if not got_key and now - opened > FIRST_KEYFRAME_S:
                 raise Stalled(f"{host} has sent no keyframe for {FIRST_KEYFRAME_S:.0f} s: pictures cannot be decoded")
@@ -348,7 +337,6 @@ class RtspReader:
         unit: canonical.Unit,
         pts: int | None,
         now: float,
-        arrival_wall: float,
         session: SessionTimeline,
         capture: CaptureClock,
         *,
@@ -368,27 +356,9 @@ class RtspReader:
             duration=stamp.duration,
             keyframe=unit.keyframe,
             discontinuity=stamp.discontinuity or (first and session.resumed),
-            wall=capture.wall(stamp.dts / clock_rate, arrival_wall),
+            wall=capture.wall(stamp.dts / clock_rate, self._wall()),
             payload=unit.payload,
         )
-
-    def _packets(self, container: InputContainer, url: str) -> Iterator[av.Packet[Any]]:
-        """Packets until stopped or the camera ends the session; failures as SourceError."""
-        streams = [*container.streams.video[:1], *container.streams.audio[:1]]
-        caught: Exception
-        try:
-            for packet in container.demux(*streams):
-                if self._stop.is_set():
-                    return
-                if packet.size:
-                    yield packet
-            return
-        except (av.FFmpegError, OSError) as error:
-            caught = error
-        if isinstance(caught, av.error.ExitError):
-            host = diagnosis.endpoint(url)[0]
-            raise Stalled(f"{host} has sent nothing for {self._settings.read_timeout_s:.0f} s")
-        raise diagnosis.translate(caught, url, opening=False)
 
     def _live(self, width: int, height: int, codec: str, audio: AudioPath, seconds: float) -> None:
         self._live_since = self._monotonic()
@@ -396,7 +366,7 @@ class RtspReader:
             self._first_transport = self._transport
         self._set_status(Status(State.LIVE, since=self._wall()))
         log.info(
-            "stream %s: live after %.2f s (%s %dx%d, %s, %s)",
+            "stream %s: live after %.2f s (%s %dx%d, %s, %s%s)",
             self.name,
             seconds,
             codec,
@@ -404,6 +374,7 @@ class RtspReader:
             height,
             audio.note or ("audio" if audio.expected else "no audio"),
             self._transport,
+            ", through libavformat" if self._client == "libav" else "",
             extra=change(State.LIVE.value),
         )
 
@@ -438,21 +409,3 @@ class RtspReader:
             if back and not self._stop.is_set():
                 self._backoff.reset()
                 return
-
-
-def with_credentials(url: str, username: str | None, password: str | None) -> str:
-    """`url` with user info, every character of it percent-encoded. Raises WrongCredentials when it does not fit."""
-    if not username and not password:
-        return url
-    userinfo = f"{quote(username or '', safe='')}:{quote(password or '', safe='')}"
-    if len(userinfo) > AUTH_LIMIT:
-        raise WrongCredentials(
-            f"user name and password are too long together: {len(userinfo)} characters when encoded, at most {AUTH_LIMIT}"
-        )
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, f"{userinfo}@{parts.netloc}", parts.path, parts.query, parts.fragment))
-
-
-def _codec_name(stream: Any) -> str:
-    context = stream.codec_context
-    return str(context.name) if context is not None else "an unknown codec"

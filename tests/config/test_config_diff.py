@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from pathlib import Path
 
+from gateway.camera_tls import CameraTrust
 from gateway.config.diff import APPLIED, ConfigDiff, applicable, diff
 from gateway.config.model import (
     Camera,
@@ -14,6 +15,7 @@ from gateway.config.model import (
     Listen,
     Publish,
     Push,
+    RtspClient,
     RtspDefaults,
     Secret,
     SubPolicy,
@@ -74,6 +76,12 @@ def test_timeouts_of_all_cameras_cost_no_session_and_the_transport_only_where_it
     assert (slower.changed, slower.adjusted, slower.settings) == ((), ("yard", "gate"), ("rtsp.read_timeout",))
     other = diff(old, replace(old, rtsp=RtspDefaults(transport=Transport.AUTO)))
     assert (other.changed, other.adjusted) == (("yard",), ())
+    own_client = replace(GATE, client=RtspClient.OWN)
+    old = Config(cameras=(YARD, own_client, PHONE))
+    libav = diff(old, replace(old, rtsp=RtspDefaults(client=RtspClient.LIBAV)))
+    assert (libav.changed, libav.adjusted, libav.settings) == (("yard",), (), ("rtsp.client",))
+    pinned = diff(old, replace(old, cameras=(replace(YARD, trust=CameraTrust("ab" * 32)), own_client, PHONE)))
+    assert pinned.changed == ("yard",)
 
 
 def test_every_key_but_the_data_folder_is_applied_and_named_as_it_is_written() -> None:

@@ -20,6 +20,18 @@ WRONG = {
         "cameras:\n  yard:\n    rtps: rtsp://192.168.1.2/live\n",
         '3: cameras.yard.rtps: unknown key, did you mean "rtsp"?',
     ),
+    "certificate of a camera without TLS": (
+        YARD + "    verify: true\n",
+        "4: cameras.yard.verify: belongs to a camera with rtsps:// URLs, or with an address that answers over https",
+    ),
+    "certificate that libavformat would not look at": (
+        "cameras:\n  yard:\n    rtsp: rtsps://192.168.1.2/live\n    verify: true\n    client: libav\n",
+        "4: cameras.yard.verify: is only looked at by the gateway's own RTSP client, and client is libav",
+    ),
+    "two answers to which certificate is good": (
+        f"cameras:\n  yard:\n    rtsp: rtsps://192.168.1.2/live\n    fingerprint: {'ab' * 32}\n    verify: true\n",
+        '5: cameras.yard.verify: "fingerprint" already says which certificate is good',
+    ),
     "misspelt section": ("lisen:\n  rtmp: off\n", '1: lisen: unknown key, did you mean "listen"?'),
     "dash for underscore": (
         YARD + "    password-file: x\n",
@@ -36,7 +48,8 @@ WRONG = {
     "id set twice over": (
         YARD + "    id: other\n",
         "4: cameras.yard.id: unknown key, known here are name, group, enabled, address, rtsp, sub, username, password, "
-        "password_file, transport, sub_policy, audio, h265, profile, sub_profile, events, publish, push",
+        "password_file, transport, client, verify, ca_file, fingerprint, sub_policy, audio, h265, profile, sub_profile, "
+        "events, publish, push",
     ),
     "a password where its hash belongs": (
         f'{USERS}    password_hash: "hunter2"\n    role: viewer\n',

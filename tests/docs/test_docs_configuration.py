@@ -87,7 +87,7 @@ def test_defaults_are_those_of_the_schema(pages: dict[str, Any]) -> None:
 
 
 def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
-    for name in ("cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt"):
+    for name in ("cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt", "cameras-ca.crt"):
         (tmp_path / name).write_text("12345\n")
     Certificates(tmp_path, names=lambda: BoxNames(("localhost",), ())).ensure()
     for name in ("fullchain.pem", "privkey.pem"):
@@ -178,7 +178,7 @@ def _complete_camera(camera: dict[str, Any], key: str) -> None:
     if key in ("profile", "sub_profile"):
         camera["address"] = "192.168.10.215"
     elif not {"address", "rtsp", "publish"} & camera.keys():
-        camera["rtsp"] = URL
+        camera["rtsp"] = URL.replace("rtsp:", "rtsps:") if key in ("verify", "ca_file", "fingerprint") else URL
     if key == "second":
         camera["publish"]["key"] = "x"
     if key in ("password", "password_file"):

@@ -117,15 +117,15 @@ def test_garbage_behind_valid_headers_never_raises(units):
 
 def test_whole_pictures_pass_through_the_joiner_without_delay():
     joiner = Joiner()
-    packets = [Packet(n * 3600 if n else None, b"x", n == 0) for n in range(5)]
+    packets = [Packet(n * 3600 if n else None, [b"x"], n == 0) for n in range(5)]
     assert [joiner.push(packet) for packet in packets] == packets
 
 
 def test_picture_in_two_packets_is_joined_from_the_second_one_on():
     joiner = Joiner()
-    halves = [Packet(n // 2 * 3600, bytes([n]), n == 0) for n in range(10)]
+    halves = [Packet(n // 2 * 3600, [bytes([n])], n == 0) for n in range(10)]
     out = [packet for half in halves if (packet := joiner.push(half)) is not None]
-    assert [packet.data for packet in out] == [b"\0", b"\1", b"\2\3", b"\4\5", b"\6\7"]
+    assert [b"".join(packet.units) for packet in out] == [b"\0", b"\1", b"\2\3", b"\4\5", b"\6\7"]
 
 
 @given(st.binary(max_size=300), st.booleans())

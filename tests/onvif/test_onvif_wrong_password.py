@@ -15,7 +15,8 @@ from gateway.sources.account import LOGIN_FIRST_S, LOGIN_JITTER, LOGIN_LARGEST_S
 from gateway.sources.camera import CameraSource
 from gateway.sources.location import Shared
 from gateway.sources.resolver import OnvifFinder
-from gateway.sources.rtsp import PullSettings, RtspReader
+from gateway.sources.rtsp import RtspReader
+from gateway.sources.session import PullSettings
 
 WRONG = Secret("not-the-password")
 

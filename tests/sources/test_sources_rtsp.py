@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -10,17 +11,33 @@ import av
 import pytest
 
 from gateway import errors
-from gateway.config.model import Camera, RtspDefaults
+from gateway.config.model import Camera, RtspClient, RtspDefaults
+from gateway.media import canonical
+from gateway.media.joiner import Packet
 from gateway.media.state import State
 from gateway.media.timestamps import Timeline
 from gateway.sources import diagnosis
 from gateway.sources.audio import AudioPath
 from gateway.sources.backoff import Backoff
+from gateway.sources.libav_session import with_credentials
 from gateway.sources.location import Fixed
-from gateway.sources.rtsp import PullSettings, RtspReader, with_credentials
+from gateway.sources.rtsp import RtspReader
+from gateway.sources.session import PullSettings
 from gateway.sources.single import first_keyframe
 
 FAST = PullSettings(open_timeout_s=1.0, read_timeout_s=1.0)
+
+
+@pytest.fixture(params=["own", "libav"])
+def client(request):
+    """Who speaks with the camera: what users are told does not depend on it."""
+    return request.param
+
+
+@pytest.fixture
+def fast(client):
+    """Settings with short timeouts."""
+    return replace(FAST, client=client)
 
 
 def cseq(request):
@@ -60,29 +77,31 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "text"), REFUSALS, ids=[f"{r[1].code}-{i}" for i, r in enumerate(REFUSALS)])
-def test_refusal_has_its_own_reason(camera, notebook, answer, kind, text):
+def test_refusal_has_its_own_reason(camera, notebook, fast, answer, kind, text):
     server = camera(answer)
     with pytest.raises(errors.SourceError) as caught:
-        reader(server.port, notebook).run_once()
-    assert (type(caught.value), text in str(caught.value)) == (kind, True), caught.value
+        reader(server.port, notebook, fast).run_once()
+    assert (caught.value.code, isinstance(caught.value, kind), text in str(caught.value)) == (kind.code, True, True), (
+        caught.value
+    )
 
 
-def test_refused_connection_is_unreachable(notebook):
+def test_refused_connection_is_unreachable(notebook, fast):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(errors.Unreachable, match=f"refuses connections on port {port}"):
-        reader(port, notebook).run_once()
+        reader(port, notebook, fast).run_once()
 
 
-def test_unknown_name_is_unreachable(notebook):
+def test_unknown_name_is_unreachable(notebook, fast):
     location = Fixed("rtsp://camera.invalid/stream")
     with pytest.raises(errors.Unreachable, match=r"camera\.invalid"):
-        RtspReader("cam", location, FAST, Timeline(), notebook).run_once()
+        RtspReader("cam", location, fast, Timeline(), notebook).run_once()
 
 
-def test_password_is_in_no_error_and_in_no_context_of_one(camera, notebook):
+def test_password_is_in_no_error_and_in_no_context_of_one(camera, notebook, client):
     server = camera(replies(b"401 Unauthorized", b'WWW-Authenticate: Digest realm="x", nonce="1"'))
-    settings = PullSettings("admin", "p@ss:w/rd#?", open_timeout_s=1.0, read_timeout_s=1.0)
+    settings = PullSettings("admin", "p@ss:w/rd#?", open_timeout_s=1.0, read_timeout_s=1.0, client=client)
     with pytest.raises(errors.WrongCredentials) as caught:
         reader(server.port, notebook, settings).run_once()
     error = caught.value
@@ -93,9 +112,10 @@ def test_password_is_in_no_error_and_in_no_context_of_one(camera, notebook):
     assert "p@ss" not in repr(settings)
 
 
-def test_wrong_password_is_tried_once_per_step(camera, notebook):
+def test_wrong_password_is_tried_once_per_step(camera, notebook, client):
     server = camera(replies(b"401 Unauthorized", b'WWW-Authenticate: Basic realm="x"'))
-    one = reader(server.port, notebook, PullSettings("admin", "wrong", open_timeout_s=1.0, read_timeout_s=1.0))
+    settings = PullSettings("admin", "wrong", open_timeout_s=1.0, read_timeout_s=1.0, client=client)
+    one = reader(server.port, notebook, settings)
     one.start()
     assert notebook.wait(lambda n: any(s.code == "wrong-credentials" for s in n.statuses))
     one.stop()
@@ -236,8 +256,8 @@ def test_announcement_during_the_wait_ends_it(notebook):
         waiting.join(0.01)
 
 
-def test_name_that_is_none_is_told_without_the_password(notebook, caplog):
-    settings = PullSettings("admin", "hunter22", open_timeout_s=1.0, read_timeout_s=1.0)
+def test_name_that_is_none_is_told_without_the_password(notebook, client):
+    settings = PullSettings("admin", "hunter22", open_timeout_s=1.0, read_timeout_s=1.0, client=client)
     one = RtspReader("cam", Fixed("rtsp://cam..lan/stream"), settings, Timeline(), notebook)
     with pytest.raises(errors.Unreachable, match=r"the name cam\.\.lan is not known") as caught:
         one.run_once()
@@ -302,6 +322,18 @@ def test_auto_returns_to_tcp_after_udp_that_gave_no_picture(notebook):
     assert camera.session() == ["tcp"]
 
 
+def test_client_that_gets_no_picture_gives_the_next_turn_to_the_other_and_takes_the_one_after(notebook):
+    one = reader(1, notebook)
+    turns = []
+    for failure in (errors.NoVideo("x"), errors.Ended("x"), errors.Unreachable("x"), errors.Stalled("x"), errors.Stalled("x")):
+        one._learn(failure)
+        turns.append(one._client)
+    assert turns == ["libav", "own", "own", "libav", "own"]
+    one._live_since = 1.0
+    one._learn(errors.Stalled("x"))
+    assert one._client == "own", "it had a picture: the camera is to blame"
+
+
 class Clock:
     def __init__(self):
         self.now = 100.0
@@ -310,11 +342,52 @@ class Clock:
         return self.now
 
 
-def playing(monkeypatch, notebook, packets, clock):
-    """A reader whose camera plays `packets`, pairs of seconds and packet; a packet that is None ends as a timeout does."""
-    one = RtspReader("cam", Fixed("rtsp://cam/"), PullSettings(read_timeout_s=5.0), Timeline(), notebook, monotonic=clock)
-    monkeypatch.setattr("gateway.sources.rtsp.av.open", lambda *args, **more: FakeContainer(packets, clock))
-    return one
+@pytest.fixture
+def playing(monkeypatch, notebook, client):
+    """Makes a reader whose camera plays pairs of seconds and packet; a packet that is None ends as a timeout does."""
+
+    def play(packets, clock):
+        settings = PullSettings(read_timeout_s=5.0, client=client)
+        fake(monkeypatch, client, packets, clock)
+        return RtspReader("cam", Fixed("rtsp://cam/"), settings, Timeline(), notebook, monotonic=clock)
+
+    return play
+
+
+def fake(monkeypatch, client, packets, clock):
+    """Put the packets in the place of a camera."""
+    if client == "libav":
+        monkeypatch.setattr("gateway.sources.libav_session.av.open", lambda *args, **more: FakeContainer(packets, clock))
+    else:
+        monkeypatch.setattr("gateway.sources.rtsp.OwnSession", lambda *args, **more: FakeSession(packets, clock))
+
+
+class FakeSession:
+    """What our own client makes of a camera."""
+
+    client, video_codec, video_extradata, sound, sound_note = "own", "h264", b"", None, ""
+
+    def __init__(self, packets, clock):
+        self.played, self.clock = packets, clock
+
+    def open(self, url):
+        """It is."""
+
+    def interrupt(self):
+        """Nothing blocks."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        pass
+
+    def packets(self):
+        for wait_s, packet in self.played:
+            self.clock.now += wait_s
+            if packet is None:
+                raise errors.Stalled("cam has sent nothing for 5 s")
+            yield Packet(None, canonical.nal_units(packet))
 
 
 class FakeContainer:
@@ -322,10 +395,7 @@ class FakeContainer:
         self.packets, self.clock = packets, clock
         self.streams = SimpleNamespace(video=[Track(0, "h264")], audio=[])
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
+    def close(self):
         pass
 
     def demux(self, *streams):
@@ -362,19 +432,19 @@ def keyframe():
 GARBAGE = Picture(b"\x00\x00\x00\x01\x0c\xff\xff")  # filler data only: bytes, but no picture
 
 
-def test_video_that_turns_to_garbage_is_stalled_and_not_late_for_ever(monkeypatch, notebook):
+def test_video_that_turns_to_garbage_is_stalled_and_not_late_for_ever(notebook, playing):
     clock = Clock()
-    one = playing(monkeypatch, notebook, [(0.1, keyframe()), *[(1.0, GARBAGE)] * 100], clock)
+    one = playing([(0.1, keyframe()), *[(1.0, GARBAGE)] * 100], clock)
     with pytest.raises(errors.Stalled, match="only data that cannot be read"):
         one.run_once()
     assert 5 < clock.now - 100.1 < 7
     assert len(notebook.frames) == 1
 
 
-def test_timeout_after_the_last_picture_does_not_count_as_healthy(monkeypatch, notebook):
+def test_timeout_after_the_last_picture_does_not_count_as_healthy(playing):
     clock = Clock()
     delays = []
-    one = playing(monkeypatch, notebook, [(0.1, keyframe()), (6.0, keyframe()), (5.0, None)], clock)
+    one = playing([(0.1, keyframe()), (6.0, keyframe()), (5.0, None)], clock)
     one._backoff = SimpleNamespace(next_delay=lambda retry, healthy_s: delays.append(healthy_s) or 0.0)
     with pytest.raises(errors.Stalled) as caught:
         one.run_once()
@@ -382,10 +452,11 @@ def test_timeout_after_the_last_picture_does_not_count_as_healthy(monkeypatch, n
     assert delays == [pytest.approx(6.0)]
 
 
-def test_snapshot_of_a_camera_slower_than_the_read_timeout_is_its_first_keyframe(monkeypatch):
+def test_snapshot_of_a_camera_slower_than_the_read_timeout_is_its_first_keyframe(monkeypatch, client):
     packets = [(0.1, keyframe()), (10.0, None)]
-    monkeypatch.setattr("gateway.sources.rtsp.av.open", lambda *args, **more: FakeContainer(packets, Clock()))
-    frame = first_keyframe(Camera("cam", "Cam", rtsp="rtsp://cam/"), RtspDefaults(), lambda camera: ("", None))
+    fake(monkeypatch, client, packets, Clock())
+    defaults = RtspDefaults(client=RtspClient(client))
+    frame = first_keyframe(Camera("cam", "Cam", rtsp="rtsp://cam/"), defaults, lambda camera: ("", None))
     assert frame.keyframe
 
 
@@ -398,19 +469,19 @@ class Asking(Fixed):
         self.hurries += 1
 
 
-def test_camera_that_begins_in_the_middle_of_a_group_is_asked_for_a_keyframe_once(monkeypatch, notebook):
+def test_camera_that_begins_in_the_middle_of_a_group_is_asked_for_a_keyframe_once(playing):
     clock = Clock()
     between = Picture(b"\x00\x00\x00\x01\x41\x9a\x02\x05")
     packets = [*[(0.04, between)] * 50, (0.04, keyframe()), *[(0.04, between)] * 5, (0.1, None)]
-    one = playing(monkeypatch, notebook, packets, clock)
+    one = playing(packets, clock)
     one._location = Asking("rtsp://cam/")
     with pytest.raises(errors.SourceError):
         one.run_once()
     assert one._location.hurries == 1
 
 
-def test_camera_that_begins_with_a_keyframe_is_not_asked_for_another(monkeypatch, notebook):
-    one = playing(monkeypatch, notebook, [(0.04, keyframe()), *[(0.4, GARBAGE)] * 5, (0.1, None)], Clock())
+def test_camera_that_begins_with_a_keyframe_is_not_asked_for_another(playing):
+    one = playing([(0.04, keyframe()), *[(0.4, GARBAGE)] * 5, (0.1, None)], Clock())
     one._location = Asking("rtsp://cam/")
     with pytest.raises(errors.SourceError):
         one.run_once()

@@ -173,6 +173,7 @@ export default {
   "code.wrong-credentials": "The camera refused the user name or password.",
   "code.no-such-path": "The camera does not know this stream path.",
   "code.other-device": "Another device has the camera's address.",
+  "code.certificate": "The camera's certificate is not the one it should be.",
   "code.session-limit": "The camera serves as many clients as it can.",
   "code.protocol": "What answered does not speak RTSP.",
   "code.no-video": "The camera sends no video.",

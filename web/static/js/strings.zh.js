@@ -173,6 +173,7 @@ export default {
   "code.wrong-credentials": "摄像机拒绝了用户名或密码。",
   "code.no-such-path": "摄像机上没有这个码流路径。",
   "code.other-device": "摄像机的地址已被另一台设备占用。",
+  "code.certificate": "摄像机的证书与要求的不符。",
   "code.session-limit": "摄像机的连接数已达上限。",
   "code.protocol": "对方不支持 RTSP。",
   "code.no-video": "摄像机没有视频。",

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.onvif import digest
+from gateway.http import digest_client as digest
 
 SHA256 = (
     'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm=SHA-256,'
