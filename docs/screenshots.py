@@ -121,6 +121,13 @@ def zoomed(page: Page) -> None:
     press("+", "+")(page)
 
 
+def opened_incidents(page: Page) -> None:
+    """The health page once it has seen more than the start, and the dead camera has its incident."""
+    page.wait_for_timeout(90_000)
+    page.locator(".card", has=page.locator('[data-state="offline"], [data-state="stalled"]')).first.locator("summary").click()
+    page.evaluate("scrollTo(0, 0)")
+
+
 SCENES: dict[str, Scene] = {
     "wall-1": Scene(1),
     "wall-4": Scene(4),
@@ -146,6 +153,9 @@ SCENES: dict[str, Scene] = {
     "watch": Scene(4, path="/watch/front-door", settle_ms=3000),
     "watch-phone": Scene(4, path="/watch/front-door", size=(390, 844), touch=True, settle_ms=3000),
     "watch-offline": Scene(4, path="/watch/front-door", offline=(0,), settle_ms=3000),
+    "health": Scene(6, opened_incidents, path="/health", offline=(5,), wait_live=False),
+    "health-zh": Scene(6, opened_incidents, path="/health", offline=(5,), wait_live=False, locale="zh-CN"),
+    "health-phone": Scene(6, path="/health", offline=(5,), size=(390, 844), touch=True, wait_live=False),
     "empty": Scene(0, wait_live=False),
     "login": Scene(1, path="/login", wait_live=False),
 }

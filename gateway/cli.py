@@ -1,4 +1,4 @@
-"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|status|demo|simulate`.
+"""The command line: `gateway run|check|discover|probe|adopt|snapshot|passwd|token|status|demo|simulate`.
 
 Nothing else imports this module.
 
@@ -60,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser(words: Sequence[str] = ("simulate",)) -> argparse.ArgumentParser:
     """For a command line of these `words`; the simulator, which brings libavcodec and 30 MB, is loaded only if it is named."""
+    from gateway.access import commands as commands_of_access
+
     parser = argparse.ArgumentParser(prog="gateway", description="Camera Gateway: IP cameras in, RTMP, HLS and a wall out.")
     parser.add_argument("--version", action="version", version=f"gateway {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log more")
@@ -110,8 +112,15 @@ def _parser(words: Sequence[str] = ("simulate",)) -> argparse.ArgumentParser:
     shot.add_argument("camera", help="id of a camera in config.yaml")
     shot.add_argument("-o", "--output", type=Path, help="default: CAMERA.jpg")
     takes_config(shot)
-    password = command("passwd", _passwd, "set the admin's password (asked for, or read from standard input)")
+    password = command(
+        "passwd", _passwd, "set the admin's password, or hash another user's (asked for, or from standard input)"
+    )
+    commands_of_access.add_passwd_arguments(password)
     takes_config(password)
+    token = command("token", _token, "create, list or revoke API tokens for programs")
+    commands_of_access.add_token_arguments(token)
+    takes_config(token)
+    takes_json(token)
     service = command("status", _status, "say whether the service is healthy, and where it is reached")
     service.add_argument("-c", "--config", type=Path, help=f"default: {SERVICE_CONFIG} or, without it, {DEFAULT_CONFIG}")
     takes_json(service)
@@ -288,23 +297,15 @@ def _snapshot(arguments: argparse.Namespace) -> int:
 
 
 def _passwd(arguments: argparse.Namespace) -> int:
-    from gateway.http.access import Access
+    from gateway.access import commands
 
-    if sys.stdin.isatty():
-        password = getpass.getpass("new password of admin: ")
-        if password != getpass.getpass("once more: "):
-            print("gateway: the two did not match; nothing was changed", file=sys.stderr)
-            return WRONG_INPUT
-    else:
-        password = sys.stdin.readline().rstrip("\n")
-    try:
-        access, _ = Access.open(_load(arguments.config).data_dir, password)
-        access.set_password(password)
-    except ValueError as error:
-        print(f"gateway: {error}; nothing was changed", file=sys.stderr)
-        return WRONG_INPUT
-    print("the password of admin was changed; everybody has to log in again")
-    return OK
+    return commands.passwd(arguments, lambda: _load(arguments.config))
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    from gateway.access import commands
+
+    return commands.token(arguments, _load(arguments.config))
 
 
 def _status(arguments: argparse.Namespace) -> int:

@@ -19,6 +19,11 @@ _PATH = re.compile(
     r"(?=_(?:password|channel|stream)=|[/&?#\s'\"]|$)"
 )
 
+_MARKED = re.compile(r"(?<=/~)[A-Za-z0-9_.-]{8,256}")
+"""A token in the path of a playlist's names, see `gateway.http.guard`."""
+_TOKEN = re.compile(r"\bcg_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
+"""An API token, wherever it stands."""
+
 HIDDEN = "***"
 SHORT_CHARS = 3
 """A secret shorter than this is only hidden where it stands alone, else hardly a word would be left."""
@@ -29,6 +34,7 @@ def redact(text: str, *secrets: str) -> str:
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
     text = _QUERY.sub(rf"\g<name>{HIDDEN}", text)
     text = _PATH.sub(rf"\g<name>{HIDDEN}", text)
+    text = _TOKEN.sub(HIDDEN, _MARKED.sub(HIDDEN, text))
     forms = {form for secret in secrets for form in (secret, quote(secret), quote(secret, safe=""))}
     for form in sorted(filter(None, forms), key=len, reverse=True):
         pattern = re.escape(form)

@@ -39,6 +39,7 @@ def serve(config: Config, started: Started, config_path: Path | None = None) -> 
     SIGHUP reads `config_path` again. Raises InstanceError before anything is written, ListenError and OSError while starting.
     """
     memory.configure()
+    memory.freeze()
     with InstanceLock(config.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         clean, code = runner.run(_serve(config, started, config_path))
         if not clean:

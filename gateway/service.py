@@ -25,6 +25,9 @@ from gateway.device.device import CameraDevice
 from gateway.device.devices import Devices
 from gateway.doors import Doors
 from gateway.errors import AdoptError
+from gateway.health.collector import Sights
+from gateway.health.room import JUDGE_S, Health
+from gateway.health.view import HealthView
 from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
@@ -36,6 +39,8 @@ from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import Served
 from gateway.http.wsgi_bridge import WsgiBridge
+from gateway.journal.incident import Incident
+from gateway.live.connection import Sees
 from gateway.live.server import PATH as LIVE_PATH
 from gateway.live.server import LiveService
 from gateway.media import snapshot
@@ -107,6 +112,7 @@ class Service:
         self._config = config
         self._adopting = threading.Lock()
         self._access = access
+        access.configure(config)
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._where = Whereabouts(AddressBook(config.data_dir / address_book.FILE_NAME, write_atomically))
@@ -125,7 +131,7 @@ class Service:
             HlsSettings(config.hls.part_s, config.hls.segment_s, config.hls.window_s),
             always=lambda stream: not stream.id.endswith(".sub"),
         )
-        self._live = LiveService(self._streams.get, self._may_view)
+        self._live = LiveService(self._streams.get, self._sees)
         self._rtmp = RtmpServer(
             self._streams.get,
             StreamRights(access, self._publish_point).check,
@@ -143,16 +149,27 @@ class Service:
             rtsp_port=lambda: self.port("rtsp"),
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
+        self._phase = "starting"
+        self._health = Health(
+            config,
+            access,
+            Sights(lambda: self._cameras.values(), self._pushes, self._rtmp, self._live, self._hls),
+            __version__,
+            self.readiness,
+        )
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         self._certificate = Served(config.data_dir, own_pair(config))
         self._rtmp_tls = ServerTls(self._certificate)
-        self._pages = create_app(self, access)
-        self._bridge = WsgiBridge(self._pages)
-        router = Router()
+        self.pages = create_app(self, access)
+        """The Flask application."""
+        self._bridge = WsgiBridge(self.pages)
+        self.router = router = Router()
+        """What is answered without it."""
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
+        self._health.add_routes(router)
         router.add_lane("/hls/", Express(self._hls, access.passes))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
-        self._http = HttpListeners(Application(router, self._bridge), tls=self._certificate)
+        self._http = HttpListeners(Application(router, self._bridge, access.as_sent), tls=self._certificate)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
         self._parts = Parts(
             access,
@@ -175,6 +192,8 @@ class Service:
 
     async def start(self) -> None:
         """Open the ports, then the cameras. Raises ListenError or OSError, having released everything."""
+        self._access.audit.start()
+        self._access.audit.record("start", "", "", version=self.version)
         try:
             await self._doors.change(wanted_doors(self._config))
             if (onvif := self.port("onvif")) is not None:
@@ -184,9 +203,11 @@ class Service:
             raise
         for warning in self._config.warnings:
             log.warning("%s", warning)
+        self._health.start()
         self._say(self._config)
         for camera in self._config.cameras:
             self._roster.add(camera, self._config)
+        self._scheduler.add_job(self._health.judge, "interval", seconds=JUDGE_S, **_JOB)
         self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         self._ticked_at = time.monotonic()
@@ -195,6 +216,7 @@ class Service:
         await self._reloading.begin(self._config)
         self._scheduler.add_job(self._reloading.watch, "interval", seconds=files.POLL_S, **_JOB)
         self._scheduler.start()
+        self._phase = ""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set, or until a listener dies on its own."""
@@ -207,6 +229,7 @@ class Service:
 
     async def stop(self) -> bool:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
+        self._phase = "stopping"
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await self._reloading.end()
@@ -224,6 +247,7 @@ class Service:
             self._rtsp.stop(),
             self._pushes.stop(),
             self._http.stop(),
+            self._health.stop(),
         )
         # one that fails to stop must not keep the others open
         for result in await asyncio.gather(*closing, return_exceptions=True):
@@ -357,9 +381,19 @@ class Service:
         return asyncio.run_coroutine_threadsafe(self.reload_files(trigger), self._loop).result(RELOAD_CALL_S)
 
     def readiness(self) -> Readiness:
-        """See `GatewayPort.readiness`. Cameras that are away are the cameras' trouble, not the gateway's."""
-        problems = ("a listener has stopped",) if self._http.failed.is_set() else ()
-        return Readiness(not problems, problems)
+        """For `/readyz`. Cameras that are away are the cameras' trouble, not the gateway's."""
+        problems = ["a listener has stopped"] if self._http.failed.is_set() else []
+        if self._phase:
+            problems.append(f"the gateway is {self._phase}")
+        return Readiness(not problems, tuple(problems))
+
+    def health(self) -> HealthView:
+        """See `GatewayPort.health`."""
+        return self._on_loop(lambda: self._health.view(self._view, self._devices.get))
+
+    def incidents(self, camera: str | None, limit: int, before: int | None = None) -> list[Incident]:
+        """See `GatewayPort.incidents`."""
+        return self._health.incidents(camera, limit, before)
 
     # --- inside -----------------------------------------------------------------------------------------------------------
 
@@ -402,8 +436,9 @@ class Service:
     def _say(self, config: Config) -> None:
         """Pages and API speak of this configuration."""
         self.site = config.site
+        self._health.configure(config)
         secure = config.listen.https
-        self._pages.config.update(
+        self.pages.config.update(
             {
                 HTTPS_PORT: secure.port or self.port("https") if secure is not None else None,
                 AUTHORITY: self._certificate.authority if secure is not None or config.listen.rtmps is not None else None,
@@ -416,8 +451,20 @@ class Service:
         if self._doors.port("rtmps") is not None:
             await self._rtmp_tls.refresh()
 
-    async def _may_view(self, request: Request) -> bool:
-        return (await self._access.check_request(request, Right.VIEW)).allowed
+    async def _sees(self, request: Request) -> Sees | None:
+        """Which streams a page of the wall may be shown; whatever it begins to show is recorded."""
+        decision = await self._access.check_request(request, Right.VIEW)
+        grant = decision.grant
+        if not decision.allowed or grant is None:
+            return None
+
+        def sees(stream_id: str) -> bool:
+            seen = grant.plays(stream_id)
+            if seen and stream_id in self._streams:
+                self._access.audit.going_on("watch", grant.user, request.client, camera=stream_id, way="wall")
+            return seen
+
+        return sees
 
     def _publish_point(self, camera_id: str) -> PublishSource | None:
         source = self._cameras.get(camera_id)
@@ -432,6 +479,7 @@ class Service:
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)
+        self._health.tick()
         self._ticked_at = time.monotonic()
 
     # --- watchdog.Patient -----------------------------------------------------------------------------------------------------

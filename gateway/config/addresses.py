@@ -166,6 +166,31 @@ def web_origin(text: str) -> str:
     return text
 
 
+def network(text: str) -> str:
+    """An address or a network: `10.0.0.5`, `192.168.0.0/24`, `fd00::/8`. ValueError says what is wrong."""
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        pass
+    try:
+        proposal = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError('must be an address or a network, such as "10.0.0.5" or "192.168.0.0/24"') from None
+    raise ValueError(f'names an address and a network at once: write "{proposal}" for the network')
+
+
+def web_url(text: str) -> str:
+    """An http or https URL. ValueError says what is wrong; it does not repeat the value, which may be secret."""
+    match = _SCHEME.fullmatch(text)
+    if match is None or match["scheme"].lower() not in ("http", "https"):
+        raise ValueError("must start with http:// or https://")
+    _check_characters(text)
+    authority = match["rest"][: _end_of_authority(match["rest"], 0)]
+    if not text.isascii() or not is_authority(authority):
+        raise ValueError("has no valid host after //, or characters that must be percent-encoded")
+    return f"{match['scheme'].lower()}://{match['rest'].partition('#')[0]}"
+
+
 def _is_site(authority: str) -> bool:
     return is_authority(authority.removeprefix("*."))
 

@@ -28,7 +28,26 @@ class ConfigDiff:
         return any(getattr(self, one.name) for one in fields(self))
 
 
-APPLIED = frozenset({"site", "listen", "tls", "reload", "discovery", "rtsp", "hls", "rtmp", "auth", "watch", "onvif", "views"})
+APPLIED = frozenset(
+    {
+        "site",
+        "listen",
+        "tls",
+        "reload",
+        "discovery",
+        "rtsp",
+        "hls",
+        "rtmp",
+        "auth",
+        "watch",
+        "onvif",
+        "views",
+        "users",
+        "metrics",
+        "incidents",
+        "webhooks",
+    }
+)
 """What `gateway.reload` applies. Everything else is reported as needing a restart, so that nothing is forgotten in silence;
 that is `data_dir`, where the lock, the secrets and all that is remembered are."""
 _NOT_SETTINGS = frozenset({"cameras", "warnings"})

@@ -109,7 +109,7 @@ def _label(value: object, info: ValidationInfo) -> str:
     return text
 
 
-def _secret(value: object, info: ValidationInfo) -> Secret:
+def read_secret(value: object, info: ValidationInfo) -> Secret:
     return Secret(_free_text(value, info))
 
 
@@ -227,7 +227,7 @@ Listener = Annotated[HostPort | None, PlainValidator(reader(_listener))]
 Text = Annotated[str, PlainValidator(_free_text)]
 Label = Annotated[str, PlainValidator(_label)]
 Flag = Annotated[bool, PlainValidator(reader(read_flag))]
-Password = Annotated[Secret, PlainValidator(_secret)]
+Password = Annotated[Secret, PlainValidator(read_secret)]
 PasswordFile = Annotated[Secret, PlainValidator(_secret_file)]
 PictureName = Annotated[UnannouncedPicture, PlainValidator(choice(UnannouncedPicture))]
 ClientName = Annotated[RtspClient, PlainValidator(choice(RtspClient))]
@@ -235,6 +235,8 @@ TransportName = Annotated[Transport, PlainValidator(choice(Transport))]
 SourceText = Annotated[SourceUrl, PlainValidator(_source_url)]
 Key = Annotated[Secret, PlainValidator(_key)]
 Origin = Annotated[str, PlainValidator(reader(addresses.web_origin))]
+Network = Annotated[str, PlainValidator(reader(addresses.network))]
+HookUrl = Annotated[str, PlainValidator(reader(addresses.web_url))]
 
 
 def one_password(password: Secret | None, password_file: Secret | None) -> Iterator[tuple[str, str]]:

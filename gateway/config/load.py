@@ -27,17 +27,22 @@ from gateway.config.model import (
     Credential,
     Discovery,
     Hls,
+    Incidents,
     Listen,
+    Metrics,
     Onvif,
+    ProxyTrust,
     Publish,
     Reload,
     Rtmp,
     RtspDefaults,
     Tls,
+    User,
     View,
     Watch,
 )
-from gateway.config.schema import CamerasFile, ConfigFile, ViewEntry
+from gateway.config.schema import AuthSection, CamerasFile, ConfigFile, ViewEntry
+from gateway.config.user_schema import UserEntry
 from gateway.config.yaml_source import Document, Kind, Scalar
 from gateway.errors import ConfigError
 
@@ -45,6 +50,8 @@ S = TypeVar("S", bound=Section)
 
 DROP_IN_FOLDER = "conf.d"
 DEFAULT_DATA_FOLDER = "data"
+NO_CAMERA = "there is no such camera"
+NO_GROUP = "no camera is in this group"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     _refuse_repeated_ids(files)
     if settings is not None:
         _refuse_views_of_unknown_cameras(main, settings.views, files)
+        _refuse_users_of_unknown_cameras(main, settings.users, files)
     findings = sorted({finding for file in files for finding in file.findings})
     named = frozenset(surroundings.named)
     if findings or settings is None:
@@ -112,11 +120,17 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
         ),
         hls=Hls(settings.hls.part, settings.hls.segment, settings.hls.window),
         rtmp=Rtmp(settings.rtmp.silent_audio, settings.rtmp.h265),
-        auth=Auth(settings.auth.anonymous_viewing),
+        auth=_auth(settings.auth),
         watch=Watch(settings.watch.embed),
         onvif=Onvif(settings.onvif.enabled, settings.onvif.username or "", settings.onvif.secret, settings.onvif.listen),
+        metrics=Metrics(settings.metrics.allow),
+        incidents=Incidents(settings.incidents.keep),
+        webhooks=tuple(entry.webhook(number) for number, entry in enumerate(settings.webhooks, 1)),
         cameras=tuple(_camera(key, entry) for entries in cameras.values() for key, entry in entries.items()),
         views=tuple(View(key, entry.name or key, entry.cameras, entry.layout) for key, entry in settings.views.items()),
+        users=tuple(
+            User(key, entry.password_hash, entry.role, entry.cameras, entry.groups) for key, entry in settings.users.items()
+        ),
         warnings=tuple(str(warning) for warning in _unread(path)),
     )
     entries_of = tuple((file.name, key, entry) for file, entries in cameras.items() for key, entry in entries.items())
@@ -219,15 +233,44 @@ def _refuse_repeated_ids(files: list[_File]) -> None:
 
 
 def _refuse_views_of_unknown_cameras(main: _File, views: Mapping[str, ViewEntry], files: list[_File]) -> None:
-    """Against the ids as written: a camera with a mistake of its own is not missing."""
-    sections = [file.document.root.get("cameras") for file in files]
-    known = {str(key) for section in sections if isinstance(section, dict) for key in section}
+    known = set(_written_cameras(files))
     for key, view in views.items():
-        for position, camera in enumerate(view.cameras):
-            if camera not in known:
-                close = difflib.get_close_matches(camera, known, n=1)
-                hint = f', did you mean "{close[0]}"?' if close else ""
-                main.findings.append(main.at(("views", key, "cameras", position), f"there is no such camera{hint}"))
+        _refuse_unknown(main, ("views", key, "cameras"), view.cameras, known, NO_CAMERA)
+
+
+def _refuse_users_of_unknown_cameras(main: _File, users: Mapping[str, UserEntry], files: list[_File]) -> None:
+    written = _written_cameras(files)
+    groups = {
+        group.text.strip() for camera in written.values() if isinstance(camera, dict)
+        and isinstance(group := camera.get("group"), Scalar)
+    }  # fmt: skip
+    for key, user in users.items():
+        _refuse_unknown(main, ("users", key, "cameras"), user.cameras or (), set(written), NO_CAMERA)
+        _refuse_unknown(main, ("users", key, "groups"), user.groups or (), groups, NO_GROUP)
+
+
+def _written_cameras(files: list[_File]) -> dict[str, object]:
+    """Cameras as written: one with a mistake of its own is not missing."""
+    sections = [file.document.root.get("cameras") for file in files]
+    return {str(key): camera for section in sections if isinstance(section, dict) for key, camera in section.items()}
+
+
+def _refuse_unknown(main: _File, path: KeyPath, names: tuple[str, ...], known: set[str], message: str) -> None:
+    for position, name in enumerate(names):
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f', did you mean "{close[0]}"?' if close else ""
+            main.findings.append(main.at((*path, position), f"{message}{hint}"))
+
+
+def _auth(section: AuthSection) -> Auth:
+    proxy = section.proxy
+    return Auth(
+        section.anonymous_viewing,
+        section.session_idle,
+        section.session_lifetime,
+        ProxyTrust(proxy.addresses, proxy.user_header or "") if proxy is not None else None,
+    )
 
 
 def _camera(key: str, entry: CameraEntry) -> Camera:

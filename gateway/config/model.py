@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.camera_tls import ANYBODY, CameraTrust
 from gateway.config.addresses import HostPort
 from gateway.config.secrets import Secret
+from gateway.journal.kinds import IncidentKind
 
 __all__ = [
     "Auth",
@@ -21,11 +22,15 @@ __all__ = [
     "Discovery",
     "Hls",
     "HostPort",
+    "Incidents",
     "Listen",
+    "Metrics",
     "Onvif",
+    "ProxyTrust",
     "Publish",
     "Push",
     "Reload",
+    "Role",
     "Rtmp",
     "RtspClient",
     "RtspDefaults",
@@ -36,9 +41,11 @@ __all__ = [
     "Tls",
     "Transport",
     "UnannouncedPicture",
+    "User",
     "View",
     "WallLayout",
     "Watch",
+    "Webhook",
 ]
 
 
@@ -178,11 +185,47 @@ class Rtmp:
     h265: UnannouncedPicture = UnannouncedPicture.SEND
 
 
+class Role(enum.Enum):
+    """What a user may do with the cameras he sees."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    """Looks and steers."""
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who logs in. Without `cameras` and `groups` he sees all cameras."""
+
+    name: str
+    password_hash: Secret
+    """As `gateway passwd --hash` prints it."""
+    role: Role
+    cameras: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    """Cameras of these groups as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyTrust:
+    """A proxy in front of us that may say who its clients are."""
+
+    addresses: tuple[str, ...]
+    """Addresses or networks, in CIDR notation."""
+    user_header: str = ""
+    """Names the user that the proxy has logged in; empty: it says none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Who may look."""
+    """Who may look, and for how long a login lasts."""
 
     anonymous_viewing: bool = False
+    session_idle_s: float = 30 * 86400.0
+    """A wall in a guard's room stays logged in over a month's holiday."""
+    session_lifetime_s: float = 365 * 86400.0
+    proxy: ProxyTrust | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +341,37 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """`/metrics` for Prometheus."""
+
+    allow: tuple[str, ...] = ()
+    """Addresses and networks (`192.168.0.0/24`) that may read it without a login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incidents:
+    """The journal of what went wrong."""
+
+    keep_s: float = 90 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A program that is told of incidents."""
+
+    url: str = field(repr=False)
+    """Often as secret as a password."""
+    name: str
+    events: tuple[IncidentKind, ...] = ()
+    """Empty: all."""
+    secret: Secret | None = None
+    verify: bool = True
+    """The server's certificate must be good; `ca_file` says what is good instead of the system."""
+    ca_file: Path | None = None
+    timeout_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything config.yaml and conf.d say."""
 
@@ -313,7 +387,12 @@ class Config:
     auth: Auth = Auth()
     watch: Watch = Watch()
     onvif: Onvif = Onvif()
+    metrics: Metrics = Metrics()
+    incidents: Incidents = Incidents()
+    webhooks: tuple[Webhook, ...] = ()
     cameras: tuple[Camera, ...] = ()
     views: tuple[View, ...] = ()
+    users: tuple[User, ...] = ()
+    """Besides the built-in admin, whose password is in `data_dir`."""
     warnings: tuple[str, ...] = ()
     """Complete lines about what was read but is not served, in the form of the findings."""

@@ -17,8 +17,11 @@ from gateway.config.fields import (
     SHORTEST_WINDOW_SEGMENTS,
     ClientName,
     Flag,
+    HookUrl,
+    Key,
     Label,
     Listener,
+    Network,
     Origin,
     Password,
     PasswordFile,
@@ -36,15 +39,20 @@ from gateway.config.fields import (
     reader,
 )
 from gateway.config.model import (
+    Auth,
     Hls,
+    Incidents,
     Listen,
     Onvif,
     Reload,
     Rtmp,
     RtspDefaults,
     WallLayout,
+    Webhook,
 )
 from gateway.config.secrets import Secret
+from gateway.config.user_schema import ProxySection, Users
+from gateway.journal.kinds import IncidentKind
 
 
 def _hsts(text: str) -> float:
@@ -143,6 +151,9 @@ class HlsSection(Section):
 
 class AuthSection(Section):
     anonymous_viewing: Flag = False
+    session_idle: Annotated[float, PlainValidator(duration(300, 400 * 86400))] = Auth().session_idle_s
+    session_lifetime: Annotated[float, PlainValidator(duration(300, 3650 * 86400))] = Auth().session_lifetime_s
+    proxy: ProxySection | None = None
 
 
 class RtmpSection(Section):
@@ -186,6 +197,38 @@ class WatchSection(Section):
     embed: Annotated[tuple[Origin, ...], BeforeValidator(null_is_no_list)] = ()
 
 
+class MetricsSection(Section):
+    allow: Annotated[tuple[Network, ...], BeforeValidator(null_is_no_list)] = ()
+
+
+class IncidentsSection(Section):
+    keep: Annotated[float, PlainValidator(duration(86400, 3650 * 86400))] = Incidents().keep_s
+
+
+class WebhookEntry(Section):
+    url: HookUrl
+    name: Label | None = None
+    events: Annotated[
+        tuple[Annotated[IncidentKind, PlainValidator(choice(IncidentKind))], ...], BeforeValidator(null_is_no_list)
+    ] = ()
+    secret: Key | None = None
+    secret_file: PasswordFile | None = None
+    verify: Flag = True
+    ca_file: Annotated[Path, PlainValidator(read_existing_file)] | None = None
+    timeout: Annotated[float, PlainValidator(duration(1, 60))] = 10.0
+
+    def _problems(self) -> Iterator[tuple[str, str]]:
+        if self.secret is not None and self.secret_file is not None:
+            yield "secret_file", 'give "secret" or "secret_file", not both'
+        if not self.url.startswith("https:") and (self.ca_file is not None or not self.verify):
+            yield "ca_file" if self.ca_file is not None else "verify", "is for https only"
+
+    def webhook(self, number: int) -> Webhook:
+        """The entry as the gateway uses it; `number` names one without a name."""
+        secret = self.secret or self.secret_file
+        return Webhook(self.url, self.name or str(number), self.events, secret, self.verify, self.ca_file, self.timeout)
+
+
 Identifier = Annotated[str, BeforeValidator(read_identifier)]
 Cameras = Annotated[dict[Identifier, CameraEntry], BeforeValidator(null_is_absent)]
 Views = Annotated[dict[Identifier, ViewEntry], BeforeValidator(null_is_absent)]
@@ -212,10 +255,17 @@ class ConfigFile(Section):
     auth: Annotated[AuthSection, BeforeValidator(null_is_absent)] = AuthSection()
     watch: Annotated[WatchSection, BeforeValidator(null_is_absent)] = WatchSection()
     onvif: Annotated[OnvifSection, BeforeValidator(null_is_absent)] = OnvifSection()
+    metrics: Annotated[MetricsSection, BeforeValidator(null_is_absent)] = MetricsSection()
+    incidents: Annotated[IncidentsSection, BeforeValidator(null_is_absent)] = IncidentsSection()
+    webhooks: Annotated[tuple[WebhookEntry, ...], BeforeValidator(null_is_no_list)] = ()
     cameras: Cameras = {}  # noqa: RUF012  # pydantic copies defaults
     views: Views = {}  # noqa: RUF012  # pydantic copies defaults
+    users: Users = {}  # noqa: RUF012  # pydantic copies defaults
 
     def _problems(self) -> Iterator[tuple[str, str]]:
+        names = [entry.webhook(number).name for number, entry in enumerate(self.webhooks, 1)]
+        if len(set(names)) < len(names):
+            yield "webhooks", "gives a name twice: logs and metrics could not tell them apart"
         if self.onvif.enabled and self.listen.rtsp is None:
             yield "onvif", 'needs listen.rtsp, because its streams are RTSP: set it to "0.0.0.0:8554"'
         for key in ("https", "http", "rtmp", "rtmps", "rtsp"):

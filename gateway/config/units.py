@@ -32,7 +32,7 @@ def size(text: str) -> int:
 
 def written(value_s: float) -> str:
     """A duration as it would be written in the file: `200ms`, `2s`, `1m`."""
-    for unit in ("h", "m", "s"):
+    for unit in ("d", "h", "m", "s"):
         if value_s >= _SECONDS[unit] and value_s % _SECONDS[unit] == 0:
             return f"{value_s / _SECONDS[unit]:g}{unit}"
     return f"{value_s:g}s" if value_s >= 1 else f"{value_s * 1000:g}ms"

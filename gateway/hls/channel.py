@@ -55,10 +55,17 @@ class Channel:
     """A stream id's window for the life of the process, whichever `Stream` object carries it now."""
 
     def __init__(
-        self, stream: Stream, pace: Pace, window_s: float, *, first_number: int, monotonic: Callable[[], float]
+        self,
+        stream: Stream,
+        pace: Pace,
+        window_s: float,
+        *,
+        first_number: int,
+        monotonic: Callable[[], float],
+        completed: Callable[[float], None] | None = None,
     ) -> None:
         self.stream = stream
-        self.window = Window(pace, window_s, first_number=first_number, changed=self._wake)
+        self.window = Window(pace, window_s, first_number=first_number, changed=self._wake, completed=completed)
         self._pace = pace
         self._former: Window | None = None
         self._former_until = 0.0

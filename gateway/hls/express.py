@@ -21,7 +21,7 @@ from gateway.hls import answers, delivery
 from gateway.hls.channel import Channel
 from gateway.hls.delivery import BadDirective, Directives, Verdict
 from gateway.hls.server import MAX_QUERY_CHARS, PREFIX, HlsService
-from gateway.hls.viewers import Viewer
+from gateway.hls.viewers import KIND, Viewer
 from gateway.hls.window import Window
 from gateway.http.calls import Call, HandOver
 from gateway.http.guard import TOKEN_MARK
@@ -137,6 +137,10 @@ class Counter:
             for held in group:
                 held.give_up()
 
+    def count(self, response: Response) -> None:
+        """A client was given this."""
+        self.channel.stream.counts.sent[KIND] += len(response.body) if isinstance(response.body, bytes) else 0
+
     def _changed(self) -> None:
         if not self.channel.attached:
             self._media.clear()
@@ -158,7 +162,9 @@ class Counter:
                 group = self._held.pop(wanted)
                 packed = self.find(wanted, compressed=True) if any(held.compressed for held in group) else None
                 for held in group:
-                    held.answer(packed if packed is not None and held.compressed else plain)
+                    response = packed if packed is not None and held.compressed else plain
+                    held.answer(response)
+                    self.count(response)
 
     def _hand_over_late(self) -> None:
         self._watching = False
@@ -221,6 +227,7 @@ class Express:
         viewer = channel.viewers.seen((client_address(scope.client), headers.get("user-agent") or "", ""))
         if response is not None:
             _send(call, response)
+            counter.count(response)
         else:
             counter.hold(wanted, _Held(call, hand_over, viewer, self._loop.time(), compressed=compressed))
         return True

@@ -24,10 +24,12 @@ from gateway.hls.answers import CORS
 from gateway.hls.channel import Channel, Text
 from gateway.hls.cutter import Pace
 from gateway.hls.delivery import BadDirective, Verdict
+from gateway.hls.viewers import KIND
 from gateway.hls.window import Window
 from gateway.http.messages import Request, Response
 from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.media.stream import Stream
+from gateway.metrics.histogram import Histogram
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,8 @@ RETRY_AFTER_S = 2
 BLOCK_TARGETS = 3
 """A blocked request gets 503 after this many target durations (6.2.5.2)."""
 SWEEP_S = 1.0
+PART_DELAY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+"""Bounds of the histogram of how late parts are."""
 MAX_QUERY_CHARS = 2048
 """The query is repeated on every line of the playlist."""
 
@@ -79,6 +83,8 @@ class HlsService:
         self._monotonic = monotonic
         self._wall = wall
         self._channels: dict[str, Channel] = {}
+        self.part_delay = Histogram(PART_DELAY_S)
+        """From the arrival of the frame that completes a part to the part."""
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
         self.swept_at = monotonic()
@@ -183,7 +189,7 @@ class HlsService:
         if not window.ready:
             return _late(channel, window.refusal or "the stream has not begun yet")
         if name == "index.m3u8":
-            return _playlist_response(request, channel.multivariant(suffix))
+            return _counted(channel, _playlist_response(request, channel.multivariant(suffix)))
 
         def verdict() -> Verdict:
             return delivery.judge(directives, channel.window.position, channel.window.cutter.part_target_us / 1e6)
@@ -195,7 +201,7 @@ class HlsService:
         limit_s = BLOCK_TARGETS * window.cutter.target_duration
         if not await channel.wait(lambda: channel.window.ready and verdict() is Verdict.ANSWER, limit_s):
             return _late(channel, "no new picture in time")
-        return _playlist_response(request, channel.media(suffix, delta=directives.delta))
+        return _counted(channel, _playlist_response(request, channel.media(suffix, delta=directives.delta)))
 
     async def _media(self, request: Request, channel: Channel, window: Window, match: re.Match[str]) -> Response:
         part = answers.hinted(match)
@@ -210,7 +216,7 @@ class HlsService:
         etag = answers.media_etag(window, match)
         if _etag_matches(request.headers.get("if-none-match", ""), etag):
             return Response(304, b"", answers.media_fields(window, match))
-        return _ranged(request, whole, etag)
+        return _counted(channel, _ranged(request, whole, etag))
 
     def channel(self, stream: Stream) -> Channel:
         """The stream's channel, made when it is first asked for."""
@@ -218,7 +224,14 @@ class HlsService:
         if channel is None:
             settings = self._settings
             pace = Pace(settings.part_s, settings.segment_s)
-            channel = Channel(stream, pace, settings.window_s, first_number=int(self._wall()), monotonic=self._monotonic)
+            channel = Channel(
+                stream,
+                pace,
+                settings.window_s,
+                first_number=int(self._wall()),
+                monotonic=self._monotonic,
+                completed=self._part_completed,
+            )
             self._channels[stream.id] = channel
         elif channel.stream is not stream:
             channel.rebind(stream)
@@ -226,6 +239,9 @@ class HlsService:
             self.swept_at = self._monotonic()
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="hls-sweeper")
         return channel
+
+    def _part_completed(self, arrived: float) -> None:
+        self.part_delay.observe(max(0.0, self._wall() - arrived))
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -271,6 +287,12 @@ def _playlist_response(request: Request, text: Text) -> Response:
 
 def _etag_matches(header: str, etag: str) -> bool:
     return any(item.strip().removeprefix("W/") in (etag, "*") for item in header.split(",")) if header else False
+
+
+def _counted(channel: Channel, response: Response) -> Response:
+    """What a client is given; HEAD counts too, which no player sends."""
+    channel.stream.counts.sent[KIND] += len(response.body) if isinstance(response.body, bytes) else 0
+    return response
 
 
 def _error(status: int, text: str, *headers: tuple[str, str]) -> Response:

@@ -65,7 +65,9 @@ class Window:
         first_number: int,  # Unix time in whole seconds
         changed: Callable[[], None],
         run_id: str = "",
+        completed: Callable[[float], None] | None = None,
     ) -> None:
+        """`completed` is told, once the parts are there, when the frame arrived that completed them (`Frame.wall`)."""
         self.run_id = run_id or secrets.token_hex(4)
         """Part of every media URL: a cache can never answer with what an earlier process, or this camera before it was
         changed in the configuration, called by the same name."""
@@ -81,6 +83,7 @@ class Window:
         """Grows with every change of the playlist."""
         self._window_us = round(window_s * 1e6)
         self._changed = changed
+        self._completed = completed
         self._listed: deque[Segment] = deque()
         self._retired: deque[tuple[Segment, int]] = deque()
         """Segments out of the playlist with the media time (microseconds) until which they stay fetchable."""
@@ -99,7 +102,7 @@ class Window:
 
     def successor(self, pace: Pace, window_s: float, changed: Callable[[], None]) -> Window:
         """An empty window cut at another pace, whose numbers go on where this one's end. This one promises nothing more."""
-        window = Window(pace, window_s, first_number=self.next_part[0] + 1, changed=changed)
+        window = Window(pace, window_s, first_number=self.next_part[0] + 1, changed=changed, completed=self._completed)
         listed = sum(segment.discontinuity for segment in self._listed)
         window.discontinuity_sequence = self.discontinuity_sequence + listed
         window._started_before = self._started_before
@@ -120,6 +123,8 @@ class Window:
         cuts = self.cutter.add(frame)
         if cuts:
             self._apply(cuts)
+            if self._completed is not None:
+                self._completed(frame.wall)
 
     # -- what clients see
 

@@ -1,8 +1,11 @@
-"""Decides who may see and who may change things: one administrator, and everybody who holds the viewing token.
+"""The one authoriser: who shows what, which right, which camera or stream; yes or no.
 
-Called from the event loop for every media request (`check_request`, `check_params`) and from Flask's threads (the
-`_sync` variants). A password costs some 50 ms of scrypt and 32 MB, so it is never checked on the event loop, at most
-two at a time, and the verdict is remembered for minutes.
+Asked by pages and API (`check_request_sync`, on Flask's threads), HLS and the wall's WebSocket (`check_request`), RTMP
+(`judge_params`), RTSP (`judge_token`), all on the event loop. Whoever lets somebody in for longer keeps the `Grant` and asks
+`still` every second or two.
+
+A password costs some 50 ms of scrypt and 32 MB, so it is never checked on the event loop, at most two at a time, and the
+verdict is remembered for minutes. Everything else costs microseconds.
 """
 
 from __future__ import annotations
@@ -15,54 +18,59 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from werkzeug.security import check_password_hash
 
-from gateway.http.credentials import Password, basic, cookie, from_parameters
+from gateway.access.audit import AuditLog
+from gateway.access.grants import Grant, Right, accounts_of
+from gateway.access.keyring import ADMIN, VIEWER, Keyring
+from gateway.access.proxy import TrustedProxies
+from gateway.config.model import Auth, Config
+from gateway.http.credentials import Password, basic, bearer, cookie, from_parameters
 from gateway.http.messages import Request
 from gateway.http.passes import Passes
 from gateway.http.secretfiles import SecretFiles, readable_password
-from gateway.http.sessions import SESSION_RENEW_S, Session, Signer
+from gateway.http.sessions import RENEWALS_PER_IDLE, SESSION_RENEW_S, Session
 from gateway.http.throttle import Throttle
 from gateway.http.verified import Verified
 
+__all__ = ["ADMIN", "ANONYMOUS", "VIEWER", "Access", "Decision", "Proof", "Right"]
+
 log = logging.getLogger(__name__)
 
-ADMIN = "admin"
-VIEWER = "viewer"
-"""Whoever shows the viewing token."""
 ANONYMOUS = "anonymous"
 
 PASSWORD_VERDICT_S = 600.0
 SESSION_VERDICT_S = 60.0
 """Checking a signature takes 20 µs, a third of what serving a part costs."""
 REFRESH_S = 2.0
-"""How soon a password set by `gateway passwd` counts."""
+"""How soon a password set by `gateway passwd` counts, and a token revoked by `gateway token`."""
 SCRYPT_THREADS = 2
 MAX_WAITING = 32
 """Different passwords waiting for scrypt; more are sent away at once."""
 BUSY_RETRY_S = 2.0
-
-
-class Right(enum.Enum):
-    """What a route asks for."""
-
-    VIEW = "view"
-    OPERATE = "operate"
-    """Steer cameras."""
-    ADMIN = "admin"
+MAX_DECISIONS = 4096
 
 
 class Proof(enum.Enum):
-    """How somebody proved who they are. Browsers send the first two by themselves, so these need form tokens."""
+    """How somebody proved who they are. Browsers send the first three by themselves, so these need form tokens."""
 
     COOKIE = "cookie"
     BASIC = "basic"
+    PROXY = "proxy"
+    """A trusted proxy says so."""
     TOKEN = "token"
+    """In the address; it may be the viewing token, an API token or a signed link."""
+    BEARER = "bearer"
     PARAMETERS = "parameters"
+    FORM = "form"
     NONE = "none"
+
+
+BY_THEMSELVES = frozenset({Proof.COOKIE, Proof.BASIC, Proof.PROXY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +81,36 @@ class Decision:
     user: str | None = None
     retry_after: float = 0.0
     proof: Proof = Proof.NONE
+    hidden: bool = False
+    """There is no such camera as far as this client may know."""
+    grant: Grant | None = field(default=None, compare=False)
+    """All that the client may; None for one who is not known."""
 
     @property
     def status(self) -> int:
-        """The HTTP status that says this: 200, 401 unknown, 403 known but not entitled, 429 come back later."""
+        """The HTTP status that says this: 200, 401 unknown, 403 known but not entitled, 404 no such camera, 429 wait."""
         if self.allowed:
             return 200
+        if self.hidden:
+            return 404
         if self.user is not None:
             return 403
         return 429 if self.retry_after > 0 else 401
+
+
+class _Wanted(NamedTuple):
+    """What is asked for. `camera` and `stream` are empty where it is about none."""
+
+    right: Right
+    camera: str = ""
+    stream: str = ""
+    by_name: bool = False
+    """Somebody says who he is: that everybody may view is no answer."""
+
+    @property
+    def of_everybody(self) -> bool:
+        """What is granted where viewing is anonymous."""
+        return self.right is Right.VIEW and not self.by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +120,11 @@ class _Question:
     presented: Password
     key: bytes
     proof: Proof
-    right: Right
+    wanted: _Wanted
     client: str
+
+
+_ANONYMOUS_GRANT = Grant(ANONYMOUS, frozenset({Right.VIEW}))
 
 
 class Access:
@@ -107,8 +139,12 @@ class Access:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.anonymous_viewing = anonymous_viewing
+        self.keyring = Keyring(files, wall=wall)
+        self.audit = AuditLog(files.data_dir, monotonic=monotonic, wall=wall)
         self._files = files
-        self._signer = Signer(files.session_key)
+        self._signer = self.keyring.signer
+        self._auth = Auth()
+        self._proxies: TrustedProxies | None = None
         self._monotonic = monotonic
         self._wall = wall
         self._lock = threading.Lock()
@@ -121,6 +157,8 @@ class Access:
         self._scrypt = threading.BoundedSemaphore(SCRYPT_THREADS)
         self._executor = ThreadPoolExecutor(SCRYPT_THREADS, thread_name_prefix="password")
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
+        self._decisions: dict[tuple[int, Proof, _Wanted], Decision] = {}
+        """By identity of the grant, which every decision keeps alive. HLS asks the same thing five times a second."""
 
     @classmethod
     def open(
@@ -139,28 +177,37 @@ class Access:
             files.set_password(initial_password or generated or "")
         return cls(files, anonymous_viewing=anonymous_viewing), generated
 
+    def configure(self, config: Config) -> None:
+        """Take up users and `auth` of a configuration. What people may changes at once; sessions of others go on."""
+        self.keyring.configure(accounts_of(config))
+        self.anonymous_viewing = config.auth.anonymous_viewing
+        self._auth = config.auth
+        self._proxies = TrustedProxies(config.auth.proxy) if config.auth.proxy is not None else None
+        self.forget()
+
     def close(self) -> None:
         """Let go of the worker threads. Password checks under way end by themselves within a second."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self.audit.stop()
+
+    def as_sent(self, request: Request) -> Request:
+        """The request as its real client sent it, if it comes through a trusted proxy."""
+        return request if self._proxies is None else self._proxies.resolve(request)
 
     @property
     def viewing_token(self) -> str:
-        """The token for "copy address"; gives the right to view, for as long as the installation lives."""
-        return self._signer.viewing_token
+        """The token for screens without a keyboard; gives the right to view all cameras. Empty while it is revoked."""
+        return self.keyring.viewing_token
 
     @property
     def installation(self) -> str:
         """40 hex digits that tell this installation from all others, for as long as it lives."""
         return self._signer.identity
 
-    def is_viewing_token(self, token: str) -> bool:
-        """Whether this is the viewing token; costs no thread and no time."""
-        return self._signer.is_viewing_token(token)
-
     def set_password(self, password: str) -> None:
         """Give the admin a new password; all sessions end. Takes 50 ms. Raises ValueError if empty, OSError."""
         self._files.set_password(password)
-        self._forget()
+        self.forget()
 
     # Sessions and forms, used by the pages
 
@@ -176,16 +223,28 @@ class Access:
         """Name of the cookie that a form token belongs to."""
         return self.session_cookie(scheme) + "_form"
 
-    def new_session(self, user: str) -> str:
-        """Value of a session cookie for `user`."""
-        return self._signer.issue(user, self._files.password_hash, self._wall())
+    @property
+    def session_idle_s(self) -> float:
+        """How long a session lasts after its last use."""
+        return self._auth.session_idle_s
 
-    def session_to_renew(self, request: Request) -> str | None:
-        """The user whose session cookie should be issued again because it is in use and a day old."""
+    def new_session(self, user: str, started: float | None = None) -> str:
+        """Value of a session cookie for `user`; `started` continues one. Raises ValueError if there is no such user."""
+        mark = self.keyring.mark_of(user)
+        if mark is None:
+            raise ValueError("there is no such user")
+        return self._signer.issue(user, mark, self._wall(), started)
+
+    def session_to_renew(self, request: Request) -> Session | None:
+        """The session whose cookie should be issued again because it is in use and no longer fresh."""
         session = self._session_of(request)
-        if session is None or self._wall() - session.issued < SESSION_RENEW_S:
-            return None
-        return session.user
+        fresh_s = min(SESSION_RENEW_S, self._auth.session_idle_s / RENEWALS_PER_IDLE)
+        return None if session is None or self._wall() - session.issued < fresh_s else session
+
+    def end_sessions(self, user: str) -> None:
+        """Log a user out everywhere. Raises OSError."""
+        self.keyring.end_logins(user)
+        self.forget()
 
     def new_form_nonce(self) -> str:
         """Value of a form cookie."""
@@ -201,56 +260,111 @@ class Access:
 
     def login_sync(self, client: str, user: str, password: str) -> Decision:
         """Judge what was typed into the login form. Blocks for scrypt."""
-        return self._conclude_sync(self._ask(Password(user, password), Proof.PARAMETERS, Right.ADMIN, client))
+        return self._conclude_sync(self._ask(Password(user, password), Proof.FORM, _Wanted(Right.VIEW, by_name=True), client))
 
     # Checks
 
-    async def check_request(self, request: Request, right: Right) -> Decision:
-        """Judge a request by its cookie, Basic credentials or parameters, in this order. Event loop."""
-        return await self._conclude(self._examine(request, right))
+    async def check_request(self, request: Request, right: Right, *, camera: str = "", stream: str = "") -> Decision:
+        """Judge a request by what it shows: proxy, cookie, header, parameters, in this order. Event loop."""
+        return await self._conclude(self._examine(request, _Wanted(right, camera, stream)))
 
-    def check_request_sync(self, request: Request, right: Right) -> Decision:
+    def check_request_sync(self, request: Request, right: Right, *, camera: str = "") -> Decision:
         """`check_request` for worker threads."""
-        return self._conclude_sync(self._examine(request, right))
+        return self._conclude_sync(self._examine(request, _Wanted(right, camera)))
+
+    async def judge_params(
+        self, client: str, params: Mapping[str, str], right: Right = Right.VIEW, *, stream: str = ""
+    ) -> Decision:
+        """Judge URL parameters (`token`, or `user` and `pass`). Event loop."""
+        return await self._conclude(self._examine_parameters(client, params, _Wanted(right, stream=stream)))
 
     async def check_params(self, client: str, params: Mapping[str, str], right: Right = Right.VIEW) -> bool:
-        """Whether somebody with these URL parameters (`token`, or `user` and `pass`) has the right. Event loop."""
-        return (await self._conclude(self._examine_parameters(client, params, right))).allowed
+        """Whether somebody with these URL parameters has the right. Event loop."""
+        return (await self.judge_params(client, params, right)).allowed
 
     def check_params_sync(self, client: str, params: Mapping[str, str]) -> bool:
         """`check_params` for worker threads."""
-        return self._conclude_sync(self._examine_parameters(client, params, Right.VIEW)).allowed
+        return self._conclude_sync(self._examine_parameters(client, params, _Wanted(Right.VIEW))).allowed
 
-    def _examine(self, request: Request, right: Right) -> Decision | _Question:
+    def judge_token(self, token: str, right: Right = Right.VIEW, *, stream: str = "") -> Decision:
+        """Judge a token alone: the viewing token, an API token or a signed link. Costs no thread and no time."""
         self._refresh()
-        session = self._session_of(request)
-        header = request.headers.get("authorization")
-        if session is not None:
-            decision = self._entitled(session.user, right, Proof.COOKIE)
-            if decision.allowed or (header is None and not request.query):
-                return decision
-        presented = basic(header) if header else None
-        if presented is not None:
-            return self._ask(presented, Proof.BASIC, right, request.client)
-        return self._examine_parameters(request.client, request.parameters() if request.query else {}, right)
+        grant = self.keyring.grant_of_token(token)
+        if grant is None:
+            return Decision(False)
+        return self._entitled(grant, Proof.TOKEN, _Wanted(right, stream=stream))
 
-    def _examine_parameters(self, client: str, params: Mapping[str, str], right: Right) -> Decision | _Question:
+    def still(self, grant: Grant, right: Right, *, stream: str = "") -> bool:
+        """Whether somebody who was let in would be let in now: the user, his cameras, his password, the moment."""
+        self._refresh()
+        if grant.user == ANONYMOUS:
+            return self.anonymous_viewing and right is Right.VIEW
+        now = self.keyring.grant_of(grant.user)
+        if now is None or now.mark != grant.mark or self._wall() >= grant.until or right not in now.rights:
+            return False
+        return not stream or (grant.stream in ("", stream) and now.plays(stream))
+
+    def lasts(self, decision: Decision, seconds: float) -> bool:
+        """Whether what was allowed will still be after so long, as far as time decides."""
+        return decision.grant is not None and decision.grant.until - self._wall() > seconds
+
+    def play_token(self, decision: Decision, stream: str, shown: str) -> str:
+        """What the names in a playlist lead through: what the player has `shown`, or a link that stands for its password."""
+        if shown and self.keyring.grant_of_token(shown) is not None:
+            return shown
+        try:
+            return self.keyring.make_link(stream, decision.user or "", 0)
+        except ValueError:
+            return ""
+
+    def _examine(self, request: Request, wanted: _Wanted) -> Decision | _Question:
+        self._refresh()
+        known: Decision | None = None
+        if request.user:
+            known = self._of_user(request.user, Proof.PROXY, wanted)
+            if known.allowed:
+                return known
+        session = self._session_of(request)
+        grant = self.keyring.grant_of(session.user) if session is not None else None
+        if grant is not None:
+            known = self._entitled(grant, Proof.COOKIE, wanted)
+            if known.allowed:
+                return known
+        header = request.headers.get("authorization")
+        if header:
+            presented = basic(header)
+            if presented is not None:
+                return self._ask(presented, Proof.BASIC, wanted, request.client)
+            grant = self.keyring.grant_of_token(bearer(header))
+            if grant is not None:
+                return self._entitled(grant, Proof.BEARER, wanted)
+        if request.query:
+            params = request.parameters()
+            if "token" in params or ("user" in params and "pass" in params):
+                return self._examine_parameters(request.client, params, wanted)
+        if known is not None and not (self.anonymous_viewing and wanted.of_everybody):
+            return known
+        return self._refused(wanted)
+
+    def _examine_parameters(self, client: str, params: Mapping[str, str], wanted: _Wanted) -> Decision | _Question:
         self._refresh()
         token = params.get("token")
-        if token is not None and self._signer.is_viewing_token(token):
-            return self._entitled(VIEWER, right, Proof.TOKEN)
+        if token is not None:
+            grant = self.keyring.grant_of_token(token)
+            if grant is not None:
+                return self._entitled(grant, Proof.TOKEN, wanted)
         presented = from_parameters(params)
         if presented is not None:
-            return self._ask(presented, Proof.PARAMETERS, right, client)
-        return self._refused(right)
+            return self._ask(presented, Proof.PARAMETERS, wanted, client)
+        return self._refused(wanted)
 
-    def _ask(self, presented: Password, proof: Proof, right: Right, client: str) -> Decision | _Question:
+    def _ask(self, presented: Password, proof: Proof, wanted: _Wanted, client: str) -> Decision | _Question:
         key = self._passwords.key(presented.user, presented.password)
         with self._lock:
             verdict = self._passwords.recall(key)
         if verdict is None:
-            return _Question(presented, key, proof, right, client)
-        return self._entitled(presented.user, right, proof) if verdict else self._refused(right)
+            return _Question(presented, key, proof, wanted, client)
+        return self._of_user(presented.user, proof, wanted) if verdict else self._refused(wanted)
 
     async def _conclude(self, question: Decision | _Question) -> Decision:
         if isinstance(question, Decision):
@@ -258,52 +372,90 @@ class Access:
         waiting = self._waiting.get(question.key)
         if waiting is None:
             if len(self._waiting) >= MAX_WAITING:
-                return self._refused(question.right, BUSY_RETRY_S)
-            with self._lock:
-                delay = self._throttle.attempt(question.client)
+                return self._refused(question.wanted, BUSY_RETRY_S)
+            delay = self._begin_attempt(question)
             if delay:
-                return self._refused(question.right, delay)
+                return self._refused(question.wanted, delay)
             loop = asyncio.get_running_loop()
             waiting = loop.run_in_executor(self._executor, self._check_password, question)
             self._waiting[question.key] = waiting
             waiting.add_done_callback(lambda _done: self._waiting.pop(question.key, None))
-        good = await asyncio.shield(waiting)
-        return (
-            self._entitled(question.presented.user, question.right, question.proof) if good else self._refused(question.right)
-        )
+        return self._concluded(question, good=await asyncio.shield(waiting))
 
     def _conclude_sync(self, question: Decision | _Question) -> Decision:
         if isinstance(question, Decision):
             return question
-        with self._lock:
-            delay = self._throttle.attempt(question.client)
+        delay = self._begin_attempt(question)
         if delay:
-            return self._refused(question.right, delay)
-        if self._check_password(question):
-            return self._entitled(question.presented.user, question.right, question.proof)
-        return self._refused(question.right)
+            return self._refused(question.wanted, delay)
+        return self._concluded(question, good=self._check_password(question))
+
+    def _begin_attempt(self, question: _Question) -> float:
+        user, client = question.presented.user, question.client
+        with self._lock:
+            delay = self._throttle.attempt(client, user)
+        if delay:
+            self.audit.going_on("login-delayed", self._known(user), client, way=question.proof.value)
+        return delay
+
+    def _concluded(self, question: _Question, *, good: bool) -> Decision:
+        if not good:
+            return self._refused(question.wanted)
+        return self._of_user(question.presented.user, question.proof, question.wanted)
 
     def _check_password(self, question: _Question) -> bool:
-        presented = question.presented
-        judged_by = self._files.password_hash
+        user, client = question.presented.user, question.client
+        hashed = self.keyring.hash_of(user)
         with self._scrypt:
-            good = _matches(judged_by, presented.password)
-        good = good and presented.user == ADMIN
+            # a name that nobody has costs the same time
+            good = _matches(hashed or self._files.password_hash, question.presented.password)
+        good = good and hashed is not None
         with self._lock:
             if good:
-                self._throttle.succeeded(question.client)
-            if judged_by == self._files.password_hash:
+                self._throttle.succeeded(client, user)
+            if hashed == self.keyring.hash_of(user):
                 self._passwords.remember(question.key, good)
+        way = question.proof.value
         if not good:
-            log.warning("wrong user name or password from %s", question.client)
+            log.warning("wrong user name or password from %s", client)
+            self.audit.record("login-failed", self._known(user), client, ok=False, way=way)
+        elif question.proof is not Proof.FORM:
+            self.audit.going_on("login", user, client, way=way)
         return good
 
-    def _entitled(self, user: str, right: Right, proof: Proof) -> Decision:
-        return Decision(user == ADMIN or right is Right.VIEW, user, proof=proof)
+    def _known(self, user: str) -> str:
+        """The name if there is such a user: people type their password there, too."""
+        return user if self.keyring.hash_of(user) is not None else "?"
 
-    def _refused(self, right: Right, retry_after: float = 0.0) -> Decision:
-        if self.anonymous_viewing and right is Right.VIEW:
-            return Decision(True, ANONYMOUS)
+    def _of_user(self, name: str, proof: Proof, wanted: _Wanted) -> Decision:
+        """Of somebody with a name; what a proxy calls a user must not pass for a token."""
+        grant = self.keyring.grant_of(name) if self.keyring.hash_of(name) is not None else None
+        return Decision(False, name, proof=proof) if grant is None else self._entitled(grant, proof, wanted)
+
+    def _entitled(self, grant: Grant, proof: Proof, wanted: _Wanted) -> Decision:
+        if grant.stream:
+            return self._decide(grant, proof, wanted)  # a link's grant is made anew every time
+        key = (id(grant), proof, wanted)
+        decision = self._decisions.get(key)
+        if decision is None:
+            decision = self._decide(grant, proof, wanted)
+            if len(self._decisions) >= MAX_DECISIONS:
+                self._decisions.clear()
+            if decision.grant is grant:
+                self._decisions[key] = decision
+        return decision
+
+    def _decide(self, grant: Grant, proof: Proof, wanted: _Wanted) -> Decision:
+        camera, stream = wanted.camera, wanted.stream
+        hidden = bool(camera and not grant.shows(camera)) or bool(stream and not grant.plays(stream))
+        allowed = wanted.right in grant.rights and not hidden
+        if not allowed and self.anonymous_viewing and wanted.of_everybody:
+            return Decision(True, ANONYMOUS, grant=_ANONYMOUS_GRANT)
+        return Decision(allowed, grant.user, proof=proof, hidden=hidden, grant=grant)
+
+    def _refused(self, wanted: _Wanted, retry_after: float = 0.0) -> Decision:
+        if self.anonymous_viewing and wanted.of_everybody:
+            return Decision(True, ANONYMOUS, grant=_ANONYMOUS_GRANT)
         return Decision(False, retry_after=retry_after)
 
     def _session_of(self, request: Request) -> Session | None:
@@ -315,7 +467,10 @@ class Access:
         with self._lock:
             session = self._sessions.recall(key)
             if session is None:
-                session = self._signer.read(value, self._files.password_hash, self._wall())
+                session = self._signer.read(
+                    value, self.keyring.mark_of, self._wall(),
+                    idle_s=self._auth.session_idle_s, lifetime_s=self._auth.session_lifetime_s,
+                )  # fmt: skip
                 if session is not None:
                     self._sessions.remember(key, session)
         return session
@@ -326,15 +481,19 @@ class Access:
             return
         with self._lock:
             self._refreshed = now
-            changed = self._files.refresh()
+            password, changed = self._files.password_hash, self.keyring.refresh()
         if changed:
-            log.info("the admin's password was changed: all sessions end")
-            self._forget()
+            if password != self._files.password_hash:
+                log.info("the admin's password was changed: all sessions end")
+                self.audit.record("password", ADMIN, "")
+            self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Remember no verdict: what they rest on has changed."""
         with self._lock:
             self._passwords.clear()
             self._sessions.clear()
+        self._decisions = {}
         self.passes.tear_up()
 
 

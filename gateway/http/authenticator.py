@@ -1,7 +1,9 @@
 """Basic and Digest authentication of RTSP and ONVIF requests (RFC 2617, RFC 7616 with MD5, RFC 7617). Pure; clock injected.
 
 MD5, because that is what cameras and NVRs speak; a client that cannot do Digest is offered Basic as well if the server
-wants it. Nonces carry their own time of issue and a keyed hash, so that none needs to be remembered.
+wants it. Nonces carry their own time of issue and a keyed hash, so that only those need to be remembered that were used
+with a count (`nc`): an answer that was overheard is good for nothing then. Clients without `qop` sign no count, and repeat
+themselves legitimately.
 """
 
 from __future__ import annotations
@@ -14,12 +16,16 @@ import hmac
 import re
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import unquote
 
 NONCE_LIFETIME_S = 300.0
-"""Bounds how long an overheard answer can be replayed. A client with an old nonce is told `stale` and goes on."""
+"""Bounds how long an overheard answer without a count can be replayed. A client with an old nonce is told `stale`."""
+MAX_NONCES = 256
+MAX_COUNTS = 1024
+"""Of one nonce. Beyond this the client is given another one."""
 
 _AUTHORITY = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _TRACK = re.compile(r"/trackID=\d{1,3}/?$", re.IGNORECASE)
@@ -79,6 +85,8 @@ class Authenticator:
         self._qop = qop
         self._clock = clock
         self._secret = secret or secrets.token_bytes(32)
+        self._counts: OrderedDict[str, set[int]] = OrderedDict()
+        """By nonce, those that have been seen: recorders with several connections send them in any order."""
 
     def challenges(self, *, stale: bool = False) -> tuple[str, ...]:
         """One challenge per scheme, in the order they were given."""
@@ -126,9 +134,25 @@ class Authenticator:
         if not same or known is None or not _same_resource(uri, named_uri):
             return Verdict.REFUSED
         age = self._nonce_age(nonce)
-        if age is None:
+        if age is None or age > NONCE_LIFETIME_S:
             return Verdict.STALE
-        return Verdict.GRANTED if age <= NONCE_LIFETIME_S else Verdict.STALE
+        if sent.get("qop") is not None and self._repeated(nonce, sent.get("nc", "")):
+            return Verdict.STALE  # to a client that counts wrongly it costs one more request
+        return Verdict.GRANTED
+
+    def _repeated(self, nonce: str, count: str) -> bool:
+        """Whether this count of the nonce was used before. It is from now on."""
+        try:
+            number = int(count, 16)
+        except ValueError:
+            return True
+        seen = self._counts.setdefault(nonce, set())
+        if len(self._counts) > MAX_NONCES:
+            self._counts.popitem(last=False)
+        if number in seen or len(seen) >= MAX_COUNTS:
+            return True
+        seen.add(number)
+        return False
 
     def _new_nonce(self) -> str:
         issued = f"{int(self._clock()):x}.{secrets.token_hex(4)}"

@@ -39,6 +39,13 @@ def basic(header: str) -> Password | None:
     return _bounded(user, password) if colon else None
 
 
+def bearer(header: str) -> str:
+    """The token of an `Authorization: Bearer` header (RFC 6750 section 2.1), empty if it is of another kind."""
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and len(token) <= MAX_CREDENTIAL_CHARS else ""
+
+
 def from_parameters(parameters: Mapping[str, str]) -> Password | None:
     """Credentials in `user` and `pass`, None if either is missing."""
     user, password = parameters.get("user"), parameters.get("pass")

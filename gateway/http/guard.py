@@ -1,10 +1,11 @@
-"""Puts `Access` in front of a native handler.
+"""Puts `Access` in front of a native handler. The first name below its prefix is the stream that is asked for.
 
 Players that can send no header come with `?token=` or `?user=&pass=` on the first playlist only: what a playlist names
 is fetched without them. So a playlist answered to such a request is rewritten to name everything below
-`/<prefix>/~<viewing token>/`, a path this guard understands; relative names below it keep the token by themselves. That
-way no password gets into a playlist, and all viewers share one rendered text. Requests with a cookie or Basic
-credentials take the plain path and cost nothing extra.
+`/<prefix>/~<token>/`, a path this guard understands; relative names below it keep the token by themselves. It is the
+token that was shown, or for a password a signed one for this stream that dies with the password: no password gets into a
+playlist, and all viewers share one rendered text. Requests with a cookie or Basic credentials take the plain path and cost
+nothing extra.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from gateway.http import passes
-from gateway.http.access import Access, Decision, Proof, Right
+from gateway.http.access import BY_THEMSELVES, Access, Decision, Proof, Right
 from gateway.http.messages import Handler, Request, Response
 from gateway.http.router import WebSocket, WebSocketHandler
 
@@ -34,26 +35,47 @@ def guarded(access: Access, prefix: str, handler: Handler, right: Right = Right.
             return await handler(request)  # a browser's preflight carries no credentials and gets no media
         era = access.passes.era
         inner, token = split_token(request, prefix)
-        stream_id = inner.path.removeprefix(prefix).partition("/")[0]
+        stream = inner.path.removeprefix(prefix).partition("/")[0]
+        playlist = inner.path.endswith(".m3u8")
         if token:
-            if right is not Right.VIEW or not await access.check_params(request.client, {"token": token}):
-                return Response(403, b"this address is no longer valid\n", _plain_headers())
-            access.passes.issue(passes.of_token(token), stream_id, era)
-            return await handler(inner)
-        decision = await access.check_request(request, right)
-        if not decision.allowed:
-            return refusal(request, decision)
-        if decision.proof not in (Proof.TOKEN, Proof.PARAMETERS):
-            if right is Right.VIEW:
-                presented = (request.headers.get("authorization"), request.headers.get("cookie"))
-                access.passes.issue(passes.of_request(request.scheme, *presented), stream_id, era)
-            return await handler(request)
-        if not request.path.endswith(".m3u8"):
-            return await handler(without_credentials(request))
-        answer = await handler(_uncompressed(without_credentials(request)))
-        return with_token(answer, request.path, prefix, access.viewing_token)
+            decision = access.judge_token(token, right, stream=stream)
+            if not decision.allowed:
+                return refusal(request, decision) if decision.hidden else _no_longer_valid()
+            if access.lasts(decision, passes.PASS_S):
+                access.passes.issue(passes.of_token(token), stream, era)
+            answer = await handler(inner)
+        else:
+            decision = await access.check_request(request, right, stream=stream)
+            if not decision.allowed:
+                return refusal(request, decision)
+            if decision.proof not in (Proof.TOKEN, Proof.PARAMETERS):
+                # A pass rests on header fields that a lane sees; what a proxy says of its clients is not among them.
+                if right is Right.VIEW and decision.proof is not Proof.PROXY and access.lasts(decision, passes.PASS_S):
+                    presented = (request.headers.get("authorization"), request.headers.get("cookie"))
+                    access.passes.issue(passes.of_request(request.scheme, *presented), stream, era)
+                answer = await handler(request)
+            elif not playlist:
+                answer = await handler(without_credentials(request))
+            else:
+                answer = await handler(_uncompressed(without_credentials(request)))
+                shown = request.parameters().get("token", "")
+                answer = with_token(answer, request.path, prefix, access.play_token(decision, stream, shown))
+        if playlist and answer.status == 200:
+            access.audit.going_on("watch", decision.user, request.client, camera=stream, way="hls")
+        return answer
 
-    return guard
+    return stated(guard, right)
+
+
+def stated(handler: Handler, right: Right | None) -> Handler:
+    """`handler`, which lets those with `right` pass by itself (None: everybody), with a mark that says so: a test asks
+    every route for it."""
+
+    async def marked(request: Request) -> Response:
+        return await handler(request)
+
+    marked.right = right  # type: ignore[attr-defined]
+    return marked
 
 
 def guarded_websocket(access: Access, handler: WebSocketHandler, right: Right = Right.VIEW) -> WebSocketHandler:
@@ -63,11 +85,12 @@ def guarded_websocket(access: Access, handler: WebSocketHandler, right: Right = 
         decision = await access.check_request(request, right)
         if not decision.allowed:
             socket.close(decision.status)
-        elif decision.proof in (Proof.COOKIE, Proof.BASIC) and not from_own_page(request):
+        elif decision.proof in BY_THEMSELVES and not from_own_page(request):
             socket.close(403)
         else:
             await handler(request, socket)
 
+    guard.right = right  # type: ignore[attr-defined]  # as above
     return guard
 
 
@@ -78,7 +101,9 @@ def refusal(request: Request, decision: Decision) -> Response:
         headers += (BASIC_CHALLENGE,)
     if decision.retry_after > 0:
         headers += (("retry-after", str(int(decision.retry_after) + 1)),)
-    text = {401: "credentials needed", 403: "not allowed", 429: "too many wrong passwords, wait"}[decision.status]
+    text = {401: "credentials needed", 403: "not allowed", 404: "no such stream", 429: "too many wrong passwords, wait"}[
+        decision.status
+    ]
     return Response(decision.status, f"{text}\n".encode(), headers)
 
 
@@ -149,6 +174,10 @@ def rewrite_playlist(text: str, base: str) -> str:
         else:
             lines.append(prefixed(line) if line.strip() else line)
     return "\n".join(lines)
+
+
+def _no_longer_valid() -> Response:
+    return Response(403, b"this address is no longer valid\n", _plain_headers())
 
 
 def _uncompressed(request: Request) -> Request:

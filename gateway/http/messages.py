@@ -20,6 +20,8 @@ class Request:
     client: str
     """Address of the peer, without port."""
     scheme: str
+    user: str = ""
+    """Whom a trusted proxy has logged in (`gateway.access.proxy`); empty: nobody says so."""
 
     def parameters(self) -> dict[str, str]:
         """Query parameters, decoded; the first of a repeated name counts."""

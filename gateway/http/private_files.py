@@ -26,6 +26,7 @@ def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE) -> No
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
+            belong_to(file.fileno(), path.parent)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -38,3 +39,10 @@ def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE) -> No
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def belong_to(descriptor: int, directory: Path) -> None:
+    """Give a file that root has made to the folder's owner: a command run by root must not shut the service out."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)

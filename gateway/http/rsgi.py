@@ -37,9 +37,11 @@ BodyHandler = Callable[[Request, bytes], Awaitable[Response]]
 class Application:
     """What the listeners serve."""
 
-    def __init__(self, router: Router, pages: BodyHandler) -> None:
+    def __init__(self, router: Router, pages: BodyHandler, as_sent: Callable[[Request], Request] | None = None) -> None:
+        """`as_sent` undoes what a trusted proxy has done to a request."""
         self._router = router
         self._pages = pages
+        self._as_sent = as_sent
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
 
@@ -73,6 +75,8 @@ class Application:
         self._running.add(task)
         try:
             request = make_request(scope)
+            if self._as_sent is not None:
+                request = self._as_sent(request)
             if scope.proto == "http":
                 await self._http(request, protocol, task)
             else:

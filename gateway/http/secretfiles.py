@@ -30,11 +30,19 @@ def readable_password() -> str:
     return "-".join(groups)
 
 
+def hashed(password: str) -> str:
+    """What is kept of a password: scrypt with 32 MB, some 50 ms. Raises ValueError if it is empty."""
+    if not password:
+        raise ValueError("the password is empty")
+    return generate_password_hash(password, method="scrypt")
+
+
 class SecretFiles:
     """Both secrets, as they are on disk."""
 
     def __init__(self, data_dir: Path) -> None:
         """Read or make the files. Raises OSError."""
+        self.data_dir = data_dir
         directory = private_directory(data_dir / "secrets")
         self._hash_file = directory / "admin.hash"
         self._key_file = directory / "session.key"
@@ -63,10 +71,7 @@ class SecretFiles:
 
     def set_password(self, password: str) -> None:
         """Hash and store a new password (some 50 ms). Raises ValueError if it is empty, OSError."""
-        if not password:
-            raise ValueError("the password is empty")
-        hashed = generate_password_hash(password, method="scrypt")
-        write_atomically(self._hash_file, hashed.encode() + b"\n")
+        write_atomically(self._hash_file, hashed(password).encode() + b"\n")
         self.refresh()
 
     def _load_key(self) -> bytes:

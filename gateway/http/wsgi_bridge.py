@@ -29,6 +29,8 @@ THREADS = 4
 MAX_WAITING = 64
 """Requests running or queued; a page loads a dozen files at once."""
 DEADLINE_S = 30.0
+PROXY_USER = "gateway.user"
+"""Key of the WSGI environment for `Request.user`."""
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer"})
 
 
@@ -101,7 +103,8 @@ def call(application: WSGIApplication, request: Request, body: bytes) -> Respons
 
 
 def environment(request: Request, body: bytes) -> dict[str, Any]:
-    """The WSGI environment of a request (PEP 3333). Proxy headers are passed on but trusted by nobody."""
+    """The WSGI environment of a request (PEP 3333). Proxy headers are passed on but trusted by nobody any more: who the
+    client is has been decided before."""
     host, port = _host_and_port(request)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
@@ -120,6 +123,7 @@ def environment(request: Request, body: bytes) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        PROXY_USER: request.user,
     }
     for name, value in request.headers.items():
         if name == "content-type":

@@ -83,6 +83,8 @@ class Backlog:
         self._line_delay = float("inf")
         self.dropped = 0
         """Pictures thrown away since the beginning."""
+        self.handed: dict[int, int] = {}
+        """Bytes of records handed out, by channel; whoever reads them takes them away."""
 
     @property
     def waiting_bytes(self) -> int:
@@ -93,6 +95,11 @@ class Backlog:
     def flight_bytes(self) -> int:
         """Bytes handed out and not acknowledged."""
         return self._sent - self._acked
+
+    def waits_s(self, now: float) -> float:
+        """How long the oldest live record has waited; 0 if none does."""
+        oldest = (self._first_droppable(lane) for lane in (Lane.FOCUSED, Lane.LIVE))
+        return max((now - entry.deadline + LIVE_WAIT_S for entry in oldest if entry is not None), default=0.0)
 
     def open(self, channel: int, focused: bool) -> None:
         """A channel begins (anew)."""
@@ -185,7 +192,9 @@ class Backlog:
                 return data
             if merged and size + len(data) > MERGE_BYTES:
                 break
-            self._leave(entries.popleft())
+            entry = entries.popleft()
+            self._leave(entry)
+            self.handed[entry.channel] = self.handed.get(entry.channel, 0) + len(data)
             merged.append(data)
             size += len(data)
         self._sent += size

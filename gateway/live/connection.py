@@ -26,8 +26,6 @@ SILENT_PAGE_S = 15.0
 """A page that says nothing for so long is gone. Even browsers that slow down hidden pages answer messages at once."""
 SEND_DEADLINE_S = 15.0
 """One message waits in `send` only for the kernel's buffer; a line that takes nothing for so long is dead."""
-RECHECK_S = 30.0
-"""How often it is asked whether the page's session is still good."""
 MAX_SUBSCRIPTIONS = 128
 """Tiles of a wall, each shortly with two streams while it changes from one to the other."""
 MESSAGES_PER_S = 200.0
@@ -42,6 +40,8 @@ GOODBYE_S = 1.0
 Key = tuple[str, Format]
 Find = Callable[[str, Format], Feed | None]
 StatusOf = Callable[[str], list[tuple[str, Status]]]
+Sees = Callable[[str], bool]
+"""Whether there is a stream of this id, as far as the page may know. Asked when it subscribes."""
 
 
 class Connection:
@@ -53,14 +53,19 @@ class Connection:
         *,
         find: Find,
         states: StatusOf,
-        allowed: Callable[[], Awaitable[bool]],
+        sees: Sees,
+        allowed: Callable[[], Awaitable[Sees | None]],
         monotonic: Callable[[], float],
         wall: Callable[[], float],
     ) -> None:
-        """`find` gives the feed of a stream id, None if there is no such stream; `states` what a viewer of it should know."""
+        """`find` gives the feed of a stream id, None if there is no such stream; `states` what a viewer of it should know.
+
+        `allowed` is asked with every heartbeat for another `sees`; None: the session has ended.
+        """
         self._transport = transport
         self._find = find
         self._states = states
+        self._sees = sees
         self._allowed = allowed
         self._monotonic = monotonic
         self._wall = wall
@@ -80,6 +85,11 @@ class Connection:
         return frozenset(stream_id for stream_id, _ in self._feeds)
 
     @property
+    def waits_s(self) -> float:
+        """How long the oldest picture has waited for its line."""
+        return self._backlog.waits_s(self._monotonic())
+
+    @property
     def dropped(self) -> int:
         """Pictures that its line was too slow for."""
         return self._backlog.dropped
@@ -96,6 +106,7 @@ class Connection:
                 task.cancel()
             # before anything is waited for: a stream that appears meanwhile must not be shown to a page that is gone
             self._awaited.clear()
+            self._count_sent()
             for feed in self._feeds.values():
                 feed.leave(self)
             self._feeds.clear()
@@ -152,6 +163,10 @@ class Connection:
             if feed.channel == channel:
                 feed.stream.demand.dropped[KIND] += pictures
 
+    def _count_sent(self, *gone: Feed) -> None:
+        for feed in (*self._feeds.values(), *gone):
+            feed.stream.counts.sent[KIND] += self._backlog.handed.pop(feed.channel, 0)
+
     # --- the three tasks --------------------------------------------------------------------------------------------------
 
     async def _send(self) -> Bye | None:
@@ -184,16 +199,15 @@ class Connection:
                 return Bye.PROTOCOL
 
     async def _beat(self) -> Bye | None:
-        checked_at = self._monotonic()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            now = self._monotonic()
-            if now - self._heard_at > SILENT_PAGE_S:
+            self._count_sent()
+            if self._monotonic() - self._heard_at > SILENT_PAGE_S:
                 return None
-            if now - checked_at >= RECHECK_S:
-                checked_at = now
-                if not await self._allowed():
-                    return Bye.SESSION_ENDED
+            sees = await self._allowed()
+            if sees is None:
+                return Bye.SESSION_ENDED
+            self._look_with(sees)
             self._backlog.text(messages.ping_text(self._wall()))
             self._wake.set()
 
@@ -220,7 +234,7 @@ class Connection:
             reason = f"one page may show {MAX_SUBSCRIPTIONS} streams at most"
             self._backlog.text(messages.refused_text(message.stream, message.format, "too-many", reason))
             return
-        feed = self._feeds.get(key) or self._find(*key)
+        feed = (self._feeds.get(key) or self._find(*key)) if self._sees(message.stream) else None
         if feed is None:
             self._awaited[key] = message
             reason = "there is no such stream"
@@ -234,9 +248,27 @@ class Connection:
 
     def _unsubscribe(self, message: Unsubscribe) -> None:
         self._awaited.pop((message.stream, message.format), None)
-        feed = self._feeds.pop((message.stream, message.format), None)
+        self._leave((message.stream, message.format))
+
+    def _leave(self, key: Key) -> bool:
+        feed = self._feeds.pop(key, None)
         if feed is None:
-            return
+            return False
+        self._count_sent(feed)
         feed.leave(self)
-        self._focused.pop(feed.channel, None)
+        focused = self._focused.pop(feed.channel, False)
         self._backlog.close(feed.channel)
+        return focused
+
+    def _look_with(self, sees: Sees) -> None:
+        """Take up what the page may see by now: what it may no longer see ends, and it need not ask again for the rest."""
+        self._sees = sees
+        for key in [key for key in self._feeds if not sees(key[0])]:
+            # as if the stream had never been there; should it be allowed again, it comes back
+            self._awaited[key] = Subscribe(*key, focused=self._leave(key))
+            self._backlog.text(messages.refused_text(*key, "unknown-stream", "there is no such stream"))
+            self._wake.set()
+        for key in [key for key in self._awaited if sees(key[0])]:
+            if self._find(*key) is not None:
+                self._subscribe(self._awaited[key])
+                self._wake.set()

@@ -1,6 +1,7 @@
 """The route `/live`: the pages that are connected and the feeds they share. Event loop only.
 
-Authentication is done before (`gateway.http.guard`): who arrives here may see every stream, and comes from our own page.
+Authentication is done before (`gateway.http.guard`): who arrives here may see something, and comes from our own page. Which
+streams, `allowed` tells, at the beginning and with every heartbeat.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable
 
 from gateway.http.messages import Request
 from gateway.http.router import WebSocket
-from gateway.live.connection import Connection
+from gateway.live.connection import Connection, Sees
 from gateway.live.feed import Feed
 from gateway.live.messages import Format
 from gateway.media.state import Status
@@ -27,7 +28,7 @@ MAX_SOCKETS_PER_ADDRESS = 64
 MAX_SOCKETS = 1024
 MAX_CHANNELS = 0xFFFF
 
-Allowed = Callable[[Request], Awaitable[bool]]
+Allowed = Callable[[Request], Awaitable[Sees | None]]
 
 
 class LiveService:
@@ -41,7 +42,7 @@ class LiveService:
         monotonic: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`allowed` is asked from time to time whether a page that is connected still may be."""
+        """`allowed` is asked every other second which streams a page may see; None: none any more."""
         self._resolve = resolve
         self._allowed = allowed
         self._monotonic = monotonic
@@ -56,6 +57,10 @@ class LiveService:
     def connections(self) -> int:
         """Pages that are connected."""
         return len(self._connections)
+
+    def queue_age_s(self) -> float:
+        """How far the slowest page is behind."""
+        return max((connection.waits_s for connection in self._connections), default=0.0)
 
     def attach(self, stream: Stream) -> None:
         """A stream was configured: its state is told, and pages that show its id go on with it."""
@@ -90,6 +95,10 @@ class LiveService:
             log.warning("wall: %s refused: too many connections", client)
             socket.close(429)
             return
+        sees = await self._allowed(request)
+        if sees is None:
+            socket.close(403)
+            return
         self._addresses[client] += 1
         connection: Connection | None = None
         try:
@@ -97,6 +106,7 @@ class LiveService:
                 await socket.accept(),
                 find=self._feed,
                 states=self._states,
+                sees=sees,
                 allowed=lambda: self._allowed(request),
                 monotonic=self._monotonic,
                 wall=self._wall,

@@ -25,10 +25,10 @@ class Hold:
 class Demand:
     """Counts viewers by output (`rtmp`, `hls`, `ws`, ...) and tells when the first comes and the last leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Counter[str] | None = None) -> None:
         self._counts: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
-        """Writes left out, by output, because a viewer was too slow for them. Since the stream exists."""
+        self.dropped: Counter[str] = dropped if dropped is not None else Counter()
+        """Writes left out, by output, because a viewer was too slow for them. Since the gateway started."""
         self._listeners: list[Callable[[bool], None]] = []
 
     @property

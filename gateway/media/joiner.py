@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.media.counts import Counts
+
 
 @dataclass(frozen=True, slots=True)
 class Packet:
@@ -23,7 +25,9 @@ class Packet:
 class Joiner:
     """Passes packets through until two share a picture; from then on holds each back until the next one comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Counts | None = None) -> None:
+        """`counts` is where packets that were put together are counted."""
+        self._counts = counts or Counts()
         self._last_pts: int | None = None
         self._held: Packet | None = None
         self.joining = False
@@ -41,6 +45,7 @@ class Joiner:
             self.joining = True  # the picture it belongs to has gone out already: this one is damaged, the next is whole
         held, self._held = self._held, packet
         if same and held is not None:
+            self._counts.joined += 1
             self._held = Packet(held.pts, held.units + packet.units, held.keyframe or packet.keyframe)
             return None
         return held

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from gateway.media.frame import Frame
 from gateway.media.track import Kind
 
 SPAN_S = 5.0
 """Long enough to smooth a GOP of 2 s, short enough that a change shows while somebody looks."""
-
-
-@dataclass(slots=True)
-class Losses:
-    """What never arrived, since the process started. Written by the reader's thread, read by the event loop."""
-
-    packets: int = 0
-    """RTP packets."""
-    pictures: int = 0
-    """Pictures that were dropped because a packet of theirs was lost."""
+JITTER_FRAMES = 16
+"""RFC 3550's weight of the newest distance."""
 
 
 class Meter:
@@ -36,8 +27,9 @@ class Meter:
         """Seconds of media time between the last two video keyframes; 0 until two were seen."""
         self.last_video_at: float | None = None
         """Monotonic seconds of the last video frame's arrival."""
-        self.losses = Losses()
-        """Known only where our own RTSP client pulls the stream."""
+        self.jitter_s = 0.0
+        """How unevenly pictures arrive: the mean deviation of their distances from what their times say (RFC 3550 6.4.1)."""
+        self._last_s: float | None = None
 
     def reset(self) -> None:
         """Forget the rates: a new session begins. The keyframe interval is kept as an estimate."""
@@ -46,6 +38,7 @@ class Meter:
         self._frames = self._bytes = 0
         self._first_at = None
         self._last_key = None
+        self._last_s = None
 
     def add(self, frame: Frame, now: float) -> None:
         """Count a frame that arrived at `now` (monotonic seconds)."""
@@ -62,9 +55,13 @@ class Meter:
         if frame.kind is not Kind.VIDEO:
             return
         self._frames += 1
+        seconds = frame.seconds
+        if self._last_s is not None and self.last_video_at is not None and not frame.discontinuity:
+            wander = abs(now - self.last_video_at - seconds + self._last_s)
+            self.jitter_s += (wander - self.jitter_s) / JITTER_FRAMES
+        self._last_s = seconds
         self.last_video_at = now
         if frame.keyframe:
-            seconds = frame.seconds
             if self._last_key is not None and not frame.discontinuity:
                 self.keyframe_interval = seconds - self._last_key
             self._last_key = seconds

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from gateway.media.counts import Counts
 from gateway.media.demand import Demand
 from gateway.media.frame import Frame
 from gateway.media.gop import GopCache
@@ -54,7 +55,8 @@ class Stream:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.id = stream_id
-        self.demand = Demand()
+        self.counts = Counts()
+        self.demand = Demand(self.counts.dropped)
         self.meter = Meter()
         self.status = Status(State.CONNECTING, since=wall())
         self.last_keyframe: Frame | None = None
@@ -107,6 +109,7 @@ class Stream:
 
     def set_status(self, status: Status) -> None:
         """Record the source's state and tell whoever watches it."""
+        self.counts.observe(self.status, status)
         self.status = status
         for watcher in tuple(self._watchers):
             watcher(status)
@@ -142,9 +145,13 @@ class Stream:
 
     def _push(self, frame: Frame, now: float) -> None:
         self.meter.add(frame, now)
-        if frame.keyframe and frame.kind is Kind.VIDEO:
-            self.last_keyframe = frame
-            self.last_keyframe_at = self._wall()
+        counts = self.counts
+        counts.received += len(frame.payload)
+        if frame.kind is Kind.VIDEO:
+            counts.frames += 1
+            if frame.keyframe:
+                self.last_keyframe = frame
+                self.last_keyframe_at = self._wall()
         trackset = self._trackset
         was_settled = trackset.settled
         changed = trackset.observe(frame, now)

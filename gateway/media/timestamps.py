@@ -22,6 +22,7 @@ from __future__ import annotations
 from bisect import insort
 from dataclasses import dataclass
 
+from gateway.media.counts import Counts
 from gateway.media.track import Kind
 
 START_S = 1.0
@@ -53,7 +54,9 @@ class Stamp:
 class Timeline:
     """The time of one stream, for as long as the process lives."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Counts | None = None) -> None:
+        """`counts` is where repairs are counted."""
+        self.counts = counts or Counts()
         self._end_s = START_S
         self._end_arrival: float | None = None
 
@@ -110,7 +113,7 @@ class SessionTimeline:
         track = self._tracks.get(kind)
         if track is None:
             start_s = self._base_s if peer is None else peer.join(pts, rate, arrival)
-            track = self._tracks[kind] = _TrackTimeline(kind, rate, round(start_s * rate))
+            track = self._tracks[kind] = _TrackTimeline(kind, rate, round(start_s * rate), self._timeline.counts)
         stamp = track.stamp(pts, arrival, reorder, duration, peer)
         if stamp is not None:
             self._timeline.advance((stamp.dts + stamp.duration) / rate, arrival)
@@ -118,8 +121,9 @@ class SessionTimeline:
 
 
 class _TrackTimeline:
-    def __init__(self, kind: Kind, rate: int, base: int) -> None:
+    def __init__(self, kind: Kind, rate: int, base: int, counts: Counts) -> None:
         self._kind = kind
+        self._counts = counts
         self._rate = rate
         self._offset = base
         self._frame = round(DEFAULT_FRAME_S * rate)
@@ -152,6 +156,7 @@ class _TrackTimeline:
         if peer is not None and peer._out_s - out / self._rate > BEHIND_S:
             shift = round((peer._out_s + arrival - peer._last_arrival) * self._rate) - out
             self._offset += shift
+            self._counts.jumps += 1
             out, moved = out + shift, True
             self._recent.clear()
         self._out_s = out / self._rate
@@ -183,6 +188,7 @@ class _TrackTimeline:
             self._suspect = None
             self._last_source = pts
             return pts + self._offset, False
+        self._counts.jumps += 1
         bridged = last + max(self._frame, round(arrived * self._rate))
         if self._suspect is None or abs(pts - self._suspect) > JUMP_BACK_S * self._rate:
             self._suspect = pts
@@ -196,6 +202,7 @@ class _TrackTimeline:
 
     def _audio(self, pts: int, moved: bool) -> Stamp | None:
         if self._last_dts is not None and pts <= self._last_dts:
+            self._counts.silenced += 1
             return None
         self._last_dts = pts
         return Stamp(pts, pts, self._frame, moved)
@@ -212,7 +219,9 @@ class _TrackTimeline:
         missing = self._reorder + 1 - len(recent)
         dts = recent[0] - missing * self._frame
         if last is not None:
-            dts = max(dts, last + 1)
+            if dts <= last:
+                dts = last + 1
+                self._counts.squeezed += 1
             gap = dts - last
             if 1 < gap < self._rate * JUMP_FORWARD_S:
                 self._frame = gap

@@ -1,6 +1,7 @@
 """Who may open a stream over RTSP, and who may call the ONVIF device. Pure but for the clock; event loop only.
 
-Both have a user of their own: WS-Security and Digest need the password itself, and of the admin's only a hash is kept.
+Both have a user of their own: WS-Security and Digest need the password itself, and of everybody else's only a hash is kept.
+RTSP players take a token in the address as well: the viewing token, an API token or a signed link.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs, urlsplit
 
 from gateway.config.model import Onvif
-from gateway.http.access import Access
+from gateway.http.access import ANONYMOUS, Access
 from gateway.http.authenticator import Authenticator, Gatekeeper, Scheme, Verdict
 from gateway.http.throttle import Throttle
+from gateway.nvr.profiles import STREAM_PATH
+from gateway.rtsp.target import parse_target
 
 REALM = "Camera Gateway"
+REFUSED_AGAIN_S = 10.0
+"""A recorder with an old password tries for ever; the audit log has it once per so much rest."""
 
 
 def users_of(onvif: Onvif) -> Mapping[str, str]:
@@ -42,22 +47,27 @@ class Logins:
 
     def for_pictures(self, client: str) -> Gatekeeper:
         """HTTP authentication of snapshots, for the client at this address."""
-        return Slowed(self._both, self.throttle, client)
+        return Slowed(self._both, self.throttle, client, lambda: self.note_refusal(client, "onvif"))
 
-    def for_streams(self, client: str) -> Gatekeeper | None:
-        """RTSP, for the client at this address: the viewing token or the user. None: everybody may view."""
-        if self._access.anonymous_viewing:
-            return None
-        return TokenOr(Slowed(self._both, self.throttle, client), self._access.is_viewing_token)
+    def for_streams(self, client: str) -> Gatekeeper:
+        """RTSP, for the client at this address: a token, the user, or everybody where viewing is anonymous."""
+        slowed = Slowed(self._both, self.throttle, client, lambda: self.note_refusal(client, "rtsp"))
+        return StreamGate(slowed, self._access, client, self.users)
+
+    def note_refusal(self, client: str, way: str) -> None:
+        """Record a wrong password. Not the name: people type passwords there."""
+        self._access.audit.going_on("login-failed", "?", client, again_s=REFUSED_AGAIN_S, ok=False, way=way)
 
 
 class Slowed:
     """A `Gatekeeper` that makes one client's guessing slow."""
 
-    def __init__(self, inner: Gatekeeper, throttle: Throttle, client: str) -> None:
+    def __init__(self, inner: Gatekeeper, throttle: Throttle, client: str, refused: Callable[[], None] = lambda: None) -> None:
+        """`refused` hears of wrong passwords."""
         self._inner = inner
         self._throttle = throttle
         self._client = client
+        self._refused = refused
 
     def check(self, method: str, uri: str, authorization: str | None) -> Verdict:
         """See `Gatekeeper.check`. A client that has to wait is refused whatever it says."""
@@ -66,7 +76,9 @@ class Slowed:
         if self._throttle.attempt(self._client) > 0:
             return Verdict.REFUSED
         verdict = self._inner.check(method, uri, authorization)
-        if verdict is not Verdict.REFUSED:
+        if verdict is Verdict.REFUSED:
+            self._refused()
+        else:
             self._throttle.succeeded(self._client)
         return verdict
 
@@ -75,23 +87,42 @@ class Slowed:
         return self._inner.challenges(stale=stale)
 
 
-class TokenOr:
-    """A `Gatekeeper` that takes `?token=` in the address, else asks another one."""
+class StreamGate:
+    """A `Gatekeeper` that takes `?token=` in the address, else asks another one; who begins to play is recorded."""
 
-    def __init__(self, inner: Gatekeeper, is_token: Callable[[str], bool]) -> None:
+    def __init__(self, inner: Gatekeeper, access: Access, client: str, users: Mapping[str, str]) -> None:
         self._inner = inner
-        self._is_token = is_token
+        self._access = access
+        self._client = client
+        self._users = users
 
     def check(self, method: str, uri: str, authorization: str | None) -> Verdict:
         """See `Gatekeeper.check`."""
+        stream = stream_in(uri)
         token = token_in(uri)
-        if token and self._is_token(token):
-            return Verdict.GRANTED
-        return self._inner.check(method, uri, authorization)
+        decision = self._access.judge_token(token, stream=stream) if token else None
+        if decision is not None and decision.allowed:
+            return self._granted(method, decision.user or "", stream)
+        if self._access.anonymous_viewing:
+            return self._granted(method, ANONYMOUS, stream)
+        verdict = self._inner.check(method, uri, authorization)
+        if verdict is Verdict.GRANTED:
+            return self._granted(method, next(iter(self._users), ""), stream)
+        return verdict
 
     def challenges(self, *, stale: bool = False) -> tuple[str, ...]:
         """See `Gatekeeper.challenges`."""
         return self._inner.challenges(stale=stale)
+
+    def _granted(self, method: str, user: str, stream: str) -> Verdict:
+        if method == "PLAY":
+            self._access.audit.going_on("watch", user, self._client, camera=stream, way="rtsp")
+        return Verdict.GRANTED
+
+
+def stream_in(uri: str) -> str:
+    """The stream that an RTSP request's address names; what names none cannot be permitted to anybody limited."""
+    return parse_target(uri).path.removeprefix(STREAM_PATH)
 
 
 def token_in(uri: str) -> str:

@@ -117,6 +117,9 @@ class OnvifDevice:
             client=request.client,
         )
         answer = await self._face.handle(call)
+        presented = call.authorization is not None or b"UsernameToken" in request.body
+        if presented and (answer.status == 401 or b"NotAuthorized" in answer.body):
+            self._logins.note_refusal(request.client, "onvif")
         return HttpResponse(answer.status, answer.body, SOAP_TYPE, answer.headers)
 
     async def _picture(self, request: HttpRequest) -> HttpResponse:

@@ -83,6 +83,7 @@ async def go_over(parts: Parts, old: Config, wanted: Config) -> tuple[Config, Co
         await _be_device(parts, new)
     _cameras(parts, new, change)
     parts.say(new)
+    parts.access.audit.record("reload", "", "")
     return new, change
 
 
@@ -109,7 +110,9 @@ async def _show_certificate(parts: Parts) -> None:
 
 
 def _tell(parts: Parts, old: Config, new: Config) -> None:
-    parts.access.anonymous_viewing = new.auth.anonymous_viewing
+    if old.users != new.users or old.auth != new.auth:
+        parts.access.audit.record("users", "", "", names=[user.name for user in new.users])
+    parts.access.configure(new)  # also because users are limited to groups, and cameras change theirs
     parts.rtmp.silent_audio = new.rtmp.silent_audio
     if old.hls != new.hls:
         parts.hls.configure(HlsSettings(new.hls.part_s, new.hls.segment_s, new.hls.window_s))

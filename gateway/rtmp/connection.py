@@ -19,7 +19,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 from gateway.config.model import UnannouncedPicture
 from gateway.media.demand import Hold
@@ -68,7 +68,16 @@ class Credentials:
     action: Action
 
 
-Authorise = Callable[[Credentials], bool | Awaitable[bool]]
+class Permit(Protocol):
+    """Somebody may, for now."""
+
+    def withdrawn(self) -> str:
+        """Why not any more; empty as long as he may. Asked every second."""
+
+
+Answer = bool | Permit
+"""True is a permit for good."""
+Authorise = Callable[[Credentials], Answer | Awaitable[Answer]]
 """Answers at once where it can: an encoder that does not wait for its answer is then spared a moment in between."""
 Resolve = Callable[[str], Stream | None]
 FindPublishPoint = Callable[[str], PublishPoint | None]
@@ -169,6 +178,8 @@ class Connection(asyncio.Protocol):
         self._opening: asyncio.Task[None] | None = None
         self._playing: _Playing | None = None
         self._publisher: Publisher | None = None
+        self._permit: Permit | None = None
+        """Of the play or the publish."""
         self._early: list[Media] = []
         """Media of a publisher that is still being judged. Nothing is read meanwhile, so it is one read's worth."""
         self._reading = True
@@ -261,6 +272,11 @@ class Connection(asyncio.Protocol):
         if self._deadline is not None and now >= self._deadline:
             self._overdue(now)
             return
+        withdrawn = self._permit.withdrawn() if self._permit is not None and (self._playing or self._publisher) else ""
+        if withdrawn:
+            refuse = self._refuse if self._playing is not None else self._refuse_publish
+            refuse(withdrawn)
+            return
         if self._publisher is not None:
             silence = self._publisher.check(now)
             if silence:
@@ -347,7 +363,9 @@ class Connection(asyncio.Protocol):
         if address.app != APPLICATION or not address.name:
             self._refuse(f"no such stream; addresses look like rtmp://HOST/{APPLICATION}/<stream>")
             return
-        if not await self._judged(self._ask(address, Action.PLAY)):
+        permit = await self._judged(self._ask(address, Action.PLAY))
+        self._permit = None if isinstance(permit, bool) else permit
+        if not permit:
             self._refuse("wrong or missing credentials", code="NetStream.Play.Failed")
             return
         stream = self._context.resolve(address.name)
@@ -408,7 +426,8 @@ class Connection(asyncio.Protocol):
             return
         point = self._context.publish(address.name)
         answer = point is not None and self._ask(address, Action.PUBLISH)
-        if point is not None and answer is True:
+        if point is not None and answer and not inspect.isawaitable(answer):
+            self._permit = None if isinstance(answer, bool) else answer
             self._begin_publish(point)
             return
         if inspect.isawaitable(answer):
@@ -420,8 +439,10 @@ class Connection(asyncio.Protocol):
         self._choose_reading()
         self._opening = asyncio.get_running_loop().create_task(self._judge_publisher(address, point, answer))
 
-    async def _judge_publisher(self, address: Address, point: PublishPoint | None, answer: bool | Awaitable[bool]) -> None:
-        if point is None or not await self._judged(answer):
+    async def _judge_publisher(self, address: Address, point: PublishPoint | None, answer: Answer | Awaitable[Answer]) -> None:
+        permit = await self._judged(answer) if point is not None else False
+        self._permit = None if isinstance(permit, bool) else permit
+        if point is None or not permit:
             # Strangers are not told which ids exist; the log says what is wrong.
             wrong = "no camera takes a publisher under this name" if point is None else "wrong or missing key"
             await asyncio.sleep(self._context.limits.wrong_key_s)
@@ -452,14 +473,14 @@ class Connection(asyncio.Protocol):
         for media in early:
             publisher.take(media.type_id, media.timestamp, media.payload, now)
 
-    def _ask(self, address: Address, action: Action) -> bool | Awaitable[bool]:
+    def _ask(self, address: Address, action: Action) -> Answer | Awaitable[Answer]:
         try:
             return self._context.authorise(Credentials(self.client, address.params, address.name, action))
         except Exception:
             log.exception("rtmp %s: checking the credentials for %s failed", self.client, address.name)
         return False
 
-    async def _judged(self, answer: bool | Awaitable[bool]) -> bool:
+    async def _judged(self, answer: Answer | Awaitable[Answer]) -> Answer:
         try:
             async with asyncio.timeout(AUTHORISE_S):
                 return await answer if inspect.isawaitable(answer) else answer
@@ -518,6 +539,7 @@ class Connection(asyncio.Protocol):
 
     def _leave(self, reason: str) -> None:
         """End the play or the publish, if there is one."""
+        self._permit = None
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
             publisher.end(reason, self._context.monotonic())

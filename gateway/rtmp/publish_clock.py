@@ -63,7 +63,10 @@ class PublishClock:
         track, out, moved = self._place(Kind.VIDEO, timestamp, arrival)
         composition_ms = max(-_MAX_COMPOSITION_MS, min(composition_ms, _MAX_COMPOSITION_MS))
         self._lead_ms = max(self._lead_ms, -composition_ms)
-        dts = max(out - self._lead_ms * _TICKS_PER_MS, track.last_dts + 1)
+        dts = out - self._lead_ms * _TICKS_PER_MS
+        if dts <= track.last_dts:
+            dts = track.last_dts + 1
+            self._timeline.counts.squeezed += 1
         gap = dts - track.last_dts
         if 1 < gap < _JUMP_FORWARD and track.last_dts > self._floor:
             track.frame = gap
@@ -78,6 +81,7 @@ class PublishClock:
         track.frame = duration
         if out <= track.last_dts:
             if track.last_dts - out > _BATCH_FRAMES * duration or track.last_dts == self._floor:
+                self._timeline.counts.silenced += 1
                 return None
             out = track.last_dts + duration
         track.last_dts = out
@@ -101,6 +105,7 @@ class PublishClock:
         arrived = _ticks(max(0.0, arrival - track.arrival))
         out = source + track.offset
         if not _follows(out - track.out, arrived):
+            self._timeline.counts.jumps += 1
             bridged = track.out + max(track.frame, arrived)
             if peer is not None and peer.offset != track.offset and _follows(source + peer.offset - track.out, arrived):
                 track.offset, moved = peer.offset, True

@@ -165,6 +165,12 @@ class PushTask:
             dropped,
         )
 
+    @property
+    def under_way(self) -> tuple[int, int]:
+        """Bytes sent and pictures left out by the connection that is open; the end of it adds them to the stream's counts."""
+        viewer = self._viewer
+        return (viewer.written_bytes, viewer.dropped) if viewer is not None else (0, 0)
+
     async def run(self) -> None:
         """Until cancelled."""
         try:
@@ -230,6 +236,8 @@ class PushTask:
             link.finish()
             self._sent_before, self._dropped_before = self._counted()
             self._viewer = None
+            self.stream.counts.sent[DEMAND_KIND] += viewer.written_bytes
+            self.stream.demand.dropped[DEMAND_KIND] += viewer.dropped
 
     async def _watch(self, link: PushConnection, viewer: Viewer, feed: PushFeed) -> None:
         overflows, behind_until = 0, 0.0

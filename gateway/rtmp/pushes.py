@@ -40,6 +40,11 @@ class Pushes:
         """The pushes of a camera as they are now."""
         return tuple(task.status() for task in self._tasks.get(camera_id, ()))
 
+    def under_way(self, camera_id: str, stream: Stream) -> tuple[int, int]:
+        """Bytes sent and pictures left out by the connections a stream of the camera has now."""
+        open_now = [task.under_way for task in self._tasks.get(camera_id, ()) if task.stream is stream]
+        return sum(sent for sent, _ in open_now), sum(dropped for _, dropped in open_now)
+
     async def stop(self) -> None:
         """End all of them."""
         ending = [task.stop() for tasks in self._tasks.values() for task in tasks]

@@ -34,6 +34,8 @@ from gateway.rtmp.viewer import Viewer
 
 log = logging.getLogger(__name__)
 
+OUTPUT = "rtmp"
+"""Name of this output in the stream's counts."""
 AUDIO_WAIT_S = 0.04
 """The distance of two pictures at 25 fps. Players buffer more than that, nobody hears it."""
 MERGE_FROM_VIEWERS = 50
@@ -97,6 +99,15 @@ class Relay:
         return len(self._viewers)
 
     @property
+    def sent_bytes(self) -> int:
+        """Media given to the players that are here now; `leave` adds that of a player to the stream's counts."""
+        return sum(viewer.written_bytes for viewer in self._viewers)
+
+    def queue_age_s(self, now: float) -> float:
+        """How long the oldest message waits for a player that is behind; 0 if all keep up."""
+        return max((viewer.waits_s(now) for viewer in self._lane.others), default=0.0)
+
+    @property
     def cached_bytes(self) -> int:
         """Memory held for players who join."""
         return self._cached_bytes
@@ -124,8 +135,11 @@ class Relay:
 
     def leave(self, viewer: Viewer) -> None:
         """Forget `viewer`; unknown ones are ignored."""
+        known = viewer in self._viewers
         self._viewers.pop(viewer, None)
         viewer.exit()
+        if known:
+            self.stream.counts.sent[OUTPUT] += viewer.written_bytes
 
     def on_tracks(self, tracks: Tracks) -> None:
         """The stream starts anew: headers go out right before the frame that follows."""

@@ -25,6 +25,15 @@ class Relays:
     def __len__(self) -> int:
         return len(self._relays)
 
+    def sent_bytes(self, stream: Stream) -> int:
+        """Media given to the players that `stream` has now."""
+        relay = self._relays.get(stream)
+        return relay.sent_bytes if relay is not None else 0
+
+    def queue_age_s(self, now: float) -> float:
+        """How far the slowest player of all streams is behind."""
+        return max((relay.queue_age_s(now) for relay in self._relays.values()), default=0.0)
+
     def join(self, stream: Stream, viewer: Viewer) -> tuple[Relay | None, str]:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)

@@ -130,6 +130,14 @@ class RtmpServer:
         publishers = sum(connection.publishing for connection in self._connections)
         return RtmpStatus(len(self._connections), players, len(self._relays), self._counters, publishers)
 
+    def sent_bytes(self, stream: Stream) -> int:
+        """Media given to the players that `stream` has now; those that left are in its counts."""
+        return self._relays.sent_bytes(stream)
+
+    def queue_age_s(self) -> float:
+        """How far the slowest player is behind."""
+        return self._relays.queue_age_s(self._monotonic())
+
     async def start(self, host: str, port: int) -> None:
         """Listen. `port` 0 takes a free one.
 

@@ -112,6 +112,10 @@ class Viewer:
         """Held here beside the transport's buffer."""
         return self._queued_bytes
 
+    def waits_s(self, now: float) -> float:
+        """How long the oldest message has waited here."""
+        return max(0.0, now - self._queue[0].since) if self._queue else 0.0
+
     def fit(self, tracks: Tracks, policy: UnannouncedPicture) -> str:
         """Choose among `tracks` what this player can take; return why it can take nothing, or an empty string."""
         found = play_policy.fit(tracks, self._capabilities, policy)

@@ -232,6 +232,9 @@ class Connection(asyncio.Protocol):
         if now - self._stuck_since >= STUCK_AFTER_S:
             log.info("rtsp %s: closed, the viewer took nothing for %s s", self._peer, STUCK_AFTER_S)
             self.abort()
+        elif self._session.withdrawn() and not self._transport.is_closing():
+            log.info("rtsp %s: closed, its address is no longer valid", self._peer)
+            self.close()
         elif self._session.expired(now) and not self._transport.is_closing():
             log.info("rtsp %s: closed, the session has timed out", self._peer)
             self.close()

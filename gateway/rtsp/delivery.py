@@ -23,6 +23,8 @@ REPORT_INTERVAL_S = 5.0
 """RFC 3550's minimum for two parties. The first report goes out in front of a track's first packet: players align sound
 and picture by it."""
 CNAME = "camera"
+OUTPUT = "rtsp"
+"""Name of this output in the stream's counts."""
 
 
 class Sink(Protocol):
@@ -102,7 +104,10 @@ class Delivery:
         """Queue a frame of a track that is set up, and send what can be sent."""
         if frame.kind not in self._tracks:
             return
+        dropped = self.queue.dropped
         self.queue.put(frame, self._clock())
+        if self.queue.dropped != dropped:
+            self._stream.demand.dropped[OUTPUT] += self.queue.dropped - dropped
         self.pump()
 
     def pump(self) -> None:
@@ -118,6 +123,7 @@ class Delivery:
         self._report_if_due(track, frame)
         for burst in self._payloader.cut(frame):
             packets = track.sender.packetise(burst.payloads, burst.pts, marked=burst.marked)
+            self._stream.counts.sent[OUTPUT] += sum(map(len, packets))
             self._sink.send_rtp(track, packets)
 
     def _report_if_due(self, track: SetupTrack, frame: Frame) -> None:

@@ -115,6 +115,8 @@ class Session:
         self._target: Target | None = None
         self._offer: Offer = ()
         self._tracks: dict[int, SetupTrack] = {}
+        self._let_in_by = ""
+        """The address whose token let the viewer in; empty for one with a login."""
         self.id = ""
         """Empty unless something is set up."""
         self.state = State.INIT
@@ -139,6 +141,11 @@ class Session:
         if self.state is State.PLAYING and self._interleaved:
             return False
         return now - self._seen > TIMEOUT_S + GRACE_S
+
+    def withdrawn(self) -> bool:
+        """What let the viewer in would not let him in again: a token was revoked, or has expired."""
+        gatekeeper = self._gatekeeper() if self._let_in_by else None
+        return gatekeeper is not None and gatekeeper.check("OPTIONS", self._let_in_by, None) is not Verdict.GRANTED
 
     def receive(self, request: Request, now: float) -> Response | Lookup:
         """Answer a request, or ask for a lookup."""
@@ -205,6 +212,7 @@ class Session:
             return None
         verdict = gatekeeper.check(request.method, request.uri, request.headers.get("Authorization"))
         if verdict is Verdict.GRANTED:
+            self._let_in_by = "" if request.headers.get("Authorization") else request.uri
             return None
         if verdict is Verdict.REFUSED:
             self._refusals += 1

@@ -44,7 +44,7 @@ class StreamSource:
         legacy: Legacy | None = None,
     ) -> None:
         """`legacy` is what the camera's source left behind that was configured before this one."""
-        legacy = legacy or Legacy(Stream(stream_id))
+        legacy = legacy or Legacy.of_new(Stream(stream_id))
         self.stream = legacy.stream
         self.on_demand = on_demand
         self.audio_note = ""
@@ -66,6 +66,11 @@ class StreamSource:
     def exists(self) -> bool:
         """False once the camera has said that it has no such stream."""
         return self._location.exists
+
+    @property
+    def transport(self) -> str:
+        """How RTP comes: `tcp`, `udp` or `auto`."""
+        return self._settings.transport
 
     def start(self) -> None:
         """Begin pulling, unless this waits for a viewer."""
@@ -158,7 +163,6 @@ class StreamSource:
             sink,
             after=self._last_thread,
             account=self._account,
-            losses=self.stream.meter.losses,
         )
         self._reader = reader
         self._last_thread = reader.thread

@@ -7,7 +7,7 @@ see of a changed password is a short outage. Event loop only.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.media.stream import Stream
 from gateway.media.timestamps import Timeline
@@ -18,6 +18,11 @@ class Legacy:
     """One stream between two sources."""
 
     stream: Stream
-    timeline: Timeline = field(default_factory=Timeline)
+    timeline: Timeline
     thread: threading.Thread | None = None
     """The last reader: the next one waits for it, because cameras count sessions."""
+
+    @classmethod
+    def of_new(cls, stream: Stream) -> Legacy:
+        """What a stream begins with. Repairs of its time are counted with the stream."""
+        return cls(stream, Timeline(stream.counts))

@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from gateway.errors import CertificateRefused, Ended, SourceError, Stalled, TimedOut
+from gateway.media.counts import Counts
 from gateway.media.joiner import Packet
-from gateway.media.meter import Losses
 from gateway.media.track import VIDEO_CLOCK_HZ
 from gateway.rtsp.client import addressing, formats
 from gateway.rtsp.client.description import Media
@@ -65,7 +65,7 @@ class OwnSession:
         self,
         settings: PullSettings,
         transport: str,
-        losses: Losses,
+        counts: Counts,
         *,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -76,7 +76,7 @@ class OwnSession:
         self.sound_note = ""
         self._settings = settings
         self._udp_wanted = transport == "udp"
-        self._losses = losses
+        self._counts = counts
         self._monotonic = monotonic
         self._sleep = sleep
         self._line = Line()
@@ -236,6 +236,7 @@ class OwnSession:
                 self._by_channel[track.rtcp] = (lane, True)
             if sound is not None:
                 self.sound = _offer(sound, media)
+        self._counts.lost = self._counts.lost or 0  # from here on it is known
         self._framing.channels = frozenset(self._by_channel)
         if not self._udp_wanted:
             self._framing.run = partial(self._lanes[0].receiver.run, playing.video.rtp)
@@ -369,8 +370,8 @@ class OwnSession:
         before = self._counted
         if (packets, pictures) != before:
             self._counted = (packets, pictures)
-            self._losses.packets += packets - before[0]
-            self._losses.pictures += pictures - before[1]
+            self._counts.lost = (self._counts.lost or 0) + packets - before[0]
+            self._counts.torn += pictures - before[1]
 
     def _take_answer(self, answer: Response) -> None:
         if answer.status == _SESSION_NOT_FOUND:

@@ -38,6 +38,7 @@ class PublishSource:
 
     on_demand = False
     exists = True
+    transport = "rtmp"
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class PublishSource:
         wall: Callable[[], float] = time.time,
     ) -> None:
         """`legacy` is what the camera's source left behind that was configured before this one."""
-        legacy = legacy or Legacy(Stream(stream_id, monotonic=monotonic, wall=wall))
+        legacy = legacy or Legacy.of_new(Stream(stream_id, monotonic=monotonic, wall=wall))
         self.stream = legacy.stream
         self.audio_note = ""
         """Sound or picture of the publisher that cannot be served."""

@@ -30,7 +30,6 @@ from gateway.media import canonical
 from gateway.media.capture_clock import CaptureClock
 from gateway.media.frame import Frame
 from gateway.media.joiner import Joiner
-from gateway.media.meter import Losses
 from gateway.media.state import State, Status
 from gateway.media.timestamps import SessionTimeline, Timeline
 from gateway.media.track import Kind
@@ -85,7 +84,6 @@ class RtspReader:
         wall: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
         account: Account | None = None,
-        losses: Losses | None = None,
     ) -> None:
         self.name = name
         self._location = location
@@ -97,7 +95,6 @@ class RtspReader:
         self._wall = wall
         self._backoff = backoff or Backoff()
         self._account = account or Account(monotonic=monotonic)
-        self._losses = losses or Losses()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self.due = FOREVER
@@ -260,7 +257,7 @@ class RtspReader:
         return self._open_libav(url)
 
     def _open_own(self, url: str) -> Session:
-        session = OwnSession(self._settings, self._transport, self._losses, monotonic=self._monotonic)
+        session = OwnSession(self._settings, self._transport, self._timeline.counts, monotonic=self._monotonic)
         self._session = session
         if self._stop.is_set():
             session.interrupt()
@@ -277,7 +274,7 @@ class RtspReader:
     def _read(self, session: Session, url: str, started: float) -> None:
         host = diagnosis.endpoint(url)[0]
         converter = canonical.video(CODECS[session.video_codec], session.video_extradata)
-        joiner = Joiner()
+        joiner = Joiner(self._timeline.counts)
         timeline = self._timeline.open(self._monotonic())
         capture = CaptureClock()
         if self._settings.audio:

@@ -7,18 +7,17 @@ Both are for the admin. The camera is asked while the request waits, so one of t
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
-from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from gateway.errors import AdoptError
 from gateway.http.access import Right
 from gateway.redact import redact
 from gateway.sources.adoption import Wish
-from gateway.web.api import require
-from gateway.web.caller import decide, port
+from gateway.web.caller import note, port
 from gateway.web.errors import failure
+from gateway.web.rights import needs
 
 adoption = Blueprint("adoption", __name__)
 
@@ -37,14 +36,9 @@ CAMERA_SAYS_NO = 422
 
 
 @adoption.get(PAGE)
+@needs(Right.ADMIN)
 def page() -> Response:
     """The form. `address` and `name` in the address fill it: the discovery page links here for every device."""
-    decision = decide(Right.ADMIN)
-    if decision.status == 401:
-        here = f"{PAGE}?{request.query_string.decode('latin-1')}"
-        return make_response(redirect(f"/login?next={quote(here, safe='')}"))
-    if not decision.allowed:
-        return failure(decision.status, "Only the admin may add cameras.")
     address, name = request.args.get("address", ""), request.args.get("name", "")
     response = make_response(render_template("adopt.html", address=address, name=name))
     response.headers["Cache-Control"] = "no-store"
@@ -52,17 +46,16 @@ def page() -> Response:
 
 
 @adoption.post("/api/v1/discovery/adopt")
+@needs(Right.ADMIN)
 def adopt() -> Response:
     """Ask the camera at `address` and serve it from now on. JSON or a form; the answer is JSON."""
-    refused = require(Right.ADMIN)
-    if refused is not None:
-        return refused
     given = _fields()
     try:
         adopted = port().adopt(Wish(**given))
     except AdoptError as error:
         response = failure(_STATUSES.get(error.code, CAMERA_SAYS_NO), redact(str(error), given.get("password", "")), error.code)
     else:
+        note("adopt", camera=adopted.id, file=adopted.file)
         response = jsonify({"id": adopted.id, "name": adopted.name, "file": adopted.file, "sub": adopted.has_sub})
         response.status_code = 201
         response.headers["Location"] = f"/api/v1/cameras/{adopted.id}"

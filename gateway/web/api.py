@@ -1,6 +1,6 @@
-"""The REST API under `/api/v1/`, and the health routes. Worker threads.
+"""The REST API under `/api/v1/`. Worker threads.
 
-Machines come with Basic credentials or the viewing token, pages with their session. Errors are JSON.
+Machines come with Basic credentials or a token, pages with their session. `gateway.web.rights` lets them in. Errors are JSON.
 """
 
 from __future__ import annotations
@@ -10,26 +10,18 @@ import time
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import BadRequest, NotFound
 
+from gateway.access.audit import AGAIN_S
 from gateway.http.access import Right
-from gateway.http.guard import BASIC_CHALLENGE, wants_challenge
-from gateway.redact import redact
 from gateway.web import qr
-from gateway.web.caller import access, decide, host_name, is_admin, plain_request, port
-from gateway.web.cookies import form_token_good, from_own_script, needs_form_token
+from gateway.web.caller import decide, host_name, is_admin, note, note_going_on, port, shown
 from gateway.web.errors import failure
 from gateway.web.ports import CameraView
+from gateway.web.rights import needs
 from gateway.web.view_json import camera_json, discovered_json, wall_view_json
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
-health = Blueprint("health", __name__)
 
 MIN_WIDTH_PX, MAX_WIDTH_PX = 16, 7680
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-@api.before_request
-def _only_viewers() -> Response | None:
-    return require(Right.VIEW)
 
 
 @api.after_request
@@ -38,33 +30,22 @@ def _never_stored(response: Response) -> Response:
     return response
 
 
-def require(right: Right) -> Response | None:
-    """None if the caller may go on, else the answer for him. Writing takes JSON from our own origin, or a form token."""
-    decision = decide(right)
-    if not decision.allowed:
-        messages = {401: "Log in first.", 403: "You may not do this.", 429: "Too many wrong passwords; wait a little."}
-        response = failure(decision.status, messages[decision.status])
-        if decision.retry_after > 0:
-            response.headers["Retry-After"] = str(int(decision.retry_after) + 1)
-        if decision.status == 401 and wants_challenge(plain_request()):
-            response.headers[BASIC_CHALLENGE[0]] = BASIC_CHALLENGE[1]
-        return response
-    if request.method not in READING and needs_form_token() and not (form_token_good() or from_own_script()):
-        return failure(403, "The page is too old; reload it.", "form-token")
-    return None
-
-
 @api.get("/cameras")
+@needs(Right.VIEW)
 def cameras() -> Response:
-    """All cameras, in the order of the configuration, and the views the configuration makes of them."""
-    host, admin, operates = _host(), is_admin(), decide(Right.OPERATE).allowed
-    found = [camera_json(camera, host, with_source=admin, operates=operates, brief=True) for camera in port().cameras()]
-    views = [wall_view_json(view) for view in port().wall_views()]
+    """The cameras the caller may see, in the order of the configuration, and the views the configuration makes of them."""
+    host, operates = _host(), decide(Right.OPERATE).allowed
+    admin = is_admin()
+    seen = [camera for camera in port().cameras() if shown(camera.id)]
+    found = [camera_json(camera, host, with_source=admin, operates=operates, brief=True) for camera in seen]
+    ids = frozenset(camera.id for camera in seen)
+    views = [wall_view_json(view) for one in port().wall_views() if (view := one.limited_to(ids)) is not None]
     listing = {"site": port().site, "version": port().version, "now": time.time(), "views": views, "cameras": found}
     return jsonify(listing)
 
 
 @api.get("/cameras/<camera_id>")
+@needs(Right.VIEW, camera="camera_id")
 def camera(camera_id: str) -> Response:
     """One camera."""
     operates = decide(Right.OPERATE).allowed
@@ -72,12 +53,14 @@ def camera(camera_id: str) -> Response:
 
 
 @api.get("/cameras/<camera_id>/snapshot.jpg")
+@needs(Right.VIEW, camera="camera_id")
 def snapshot(camera_id: str) -> Response:
     """The last keyframe as JPEG, at most `width` pixels wide. Also of a camera that is offline: see `X-Picture-At`."""
     found = _camera(camera_id)
     picture = port().snapshot(camera_id, _width())
     if picture is None:
         return failure(404, "There has been no picture of this camera yet.", "no-picture")
+    note_going_on("snapshot", camera=camera_id, again_s=AGAIN_S)
     response = Response(picture, mimetype="image/jpeg")
     response.headers["Cache-Control"] = "no-store"
     if found.picture_at is not None:
@@ -85,14 +68,8 @@ def snapshot(camera_id: str) -> Response:
     return response
 
 
-@api.get("/viewing-token")
-def viewing_token() -> Response:
-    """What "copy address" puts into an address so that it plays without a login. For the admin."""
-    refused = require(Right.ADMIN)
-    return refused if refused is not None else jsonify({"token": access().viewing_token})
-
-
 @api.get("/qr.svg")
+@needs(Right.VIEW)
 def qr_code() -> Response:
     """An address as a QR code, for the camera of a phone."""
     try:
@@ -103,39 +80,20 @@ def qr_code() -> Response:
 
 
 @api.get("/discovery")
+@needs(Right.ADMIN)
 def discovery() -> Response:
     """Devices that answered on the LAN. For the admin."""
-    refused = require(Right.ADMIN)
-    if refused is not None:
-        return refused
     return jsonify({"now": time.time(), "devices": [discovered_json(device) for device in port().discovered()]})
 
 
 @api.post("/cameras/<camera_id>/forget")
+@needs(Right.ADMIN, camera="camera_id")
 def forget(camera_id: str) -> Response:
     """The camera was replaced: learn anew who is at its address. For the admin."""
-    refused = require(Right.ADMIN)
-    if refused is not None:
-        return refused
     if not port().forget_identity(camera_id):
         raise NotFound("There is no camera of this id.")
+    note("forget", camera=camera_id)
     return Response(status=204)
-
-
-@health.get("/healthz")
-def healthz() -> Response:
-    """The process lives."""
-    return Response("ok", mimetype="text/plain", headers={"Cache-Control": "no-store"})
-
-
-@health.get("/readyz")
-def readyz() -> Response:
-    """The gateway serves as configured (200) or what is missing (503)."""
-    readiness = port().readiness()
-    response = jsonify({"ready": readiness.ready, "problems": [redact(problem) for problem in readiness.problems]})
-    response.status_code = 200 if readiness.ready else 503
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _camera(camera_id: str) -> CameraView:

@@ -12,14 +12,17 @@ from flask.json.provider import DefaultJSONProvider
 import gateway
 from gateway.http.access import Access
 from gateway.http.rsgi import MAX_BODY_BYTES
-from gateway.web import errors
+from gateway.web import errors, rights
+from gateway.web.access_api import access_api
 from gateway.web.adoption import adoption
-from gateway.web.api import api, health
+from gateway.web.api import api
+from gateway.web.audit_page import audit_page
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.camera_page import camera_page
 from gateway.web.cookies import form_token, keep_cookies
 from gateway.web.discovery_page import discovery_page
 from gateway.web.headers import HSTS_S, keep_to_https, security_headers
+from gateway.web.health_page import health_api, health_page
 from gateway.web.pages import AUTHORITY, pages
 from gateway.web.plain_http import HTTPS_PORT, to_https
 from gateway.web.ports import GatewayPort
@@ -82,12 +85,16 @@ def create_app(
     app.register_blueprint(discovery_page)
     app.register_blueprint(api)
     app.register_blueprint(adoption)
-    app.register_blueprint(health)
+    app.register_blueprint(health_api)
+    app.register_blueprint(health_page)
     app.register_blueprint(ptz)
     app.register_blueprint(settings_page)
     app.register_blueprint(camera_page)
+    app.register_blueprint(access_api)
+    app.register_blueprint(audit_page)
     errors.install(app)
     app.before_request(to_https)
+    rights.install(app)
     app.after_request(keep_cookies)
     app.after_request(_secure)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, g, request
 
-from gateway.http.access import ADMIN, Access, Decision, Right
+from gateway.http.access import Access, Decision, Right
 from gateway.http.messages import Request
+from gateway.http.wsgi_bridge import PROXY_USER
 from gateway.web.ports import GatewayPort
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
@@ -31,7 +33,7 @@ def port() -> GatewayPort:
 
 
 def plain_request() -> Request:
-    """Flask's request as a value. Nothing a proxy says is believed."""
+    """Flask's request as a value. What a trusted proxy says was taken up before; nothing else is believed."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Request(
         method=request.method,
@@ -40,21 +42,45 @@ def plain_request() -> Request:
         headers=headers,
         client=request.remote_addr or "",
         scheme=request.scheme,
+        user=request.environ.get(PROXY_USER, ""),
     )
 
 
-def decide(right: Right) -> Decision:
-    """May the caller do this? Asked once per request and right; blocks while a password is checked."""
-    known: dict[Right, Decision] = g.setdefault("decisions", {})
-    if right not in known:
-        known[right] = access().check_request_sync(plain_request(), right)
-    return known[right]
+def decide(right: Right, camera: str = "") -> Decision:
+    """May the caller do this, to this camera? Asked once per request; blocks while a password is checked."""
+    known: dict[tuple[Right, str], Decision] = g.setdefault("decisions", {})
+    if (right, camera) not in known:
+        known[right, camera] = access().check_request_sync(plain_request(), right, camera=camera)
+    return known[right, camera]
 
 
 def is_admin() -> bool:
-    """Whether the caller is the administrator, as far as is known by now without asking for credentials again."""
-    known: dict[Right, Decision] = g.get("decisions", {})
-    return any(decision.allowed and decision.user == ADMIN for decision in known.values())
+    """Whether the caller is an administrator, as far as is known by now without asking for credentials again."""
+    known: dict[tuple[Right, str], Decision] = g.get("decisions", {})
+    grants = (decision.grant for decision in known.values() if decision.allowed)
+    return any(grant is not None and Right.ADMIN in grant.rights for grant in grants)
+
+
+def shown(camera_id: str) -> bool:
+    """Whether there is such a camera as far as the caller is concerned."""
+    grant = decide(Right.VIEW).grant
+    return grant is not None and grant.shows(camera_id)
+
+
+def note(event: str, *, camera: str = "", user: str | None = None, ok: bool = True, **detail: object) -> None:
+    """Put what the caller did into the audit log."""
+    access().audit.record(event, user or _caller(), request.remote_addr or "", camera=camera, ok=ok, **detail)
+
+
+def note_going_on(event: str, *, camera: str, again_s: float, **detail: Any) -> None:
+    """The same for what is done over and over: its beginning."""
+    log = access().audit
+    log.going_on(event, _caller(), request.remote_addr or "", camera=camera, again_s=again_s, **detail)
+
+
+def _caller() -> str:
+    known: dict[tuple[Right, str], Decision] = g.get("decisions", {})
+    return next((decision.user for decision in known.values() if decision.allowed and decision.user), "")
 
 
 def host_name() -> str | None:

@@ -10,20 +10,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 from werkzeug.exceptions import NotFound
 
-from gateway.device.advice import WRONG_CLOCK_S, Advice, Observed, advise
+from gateway.device.advice import WRONG_CLOCK_S, Advice, advise
 from gateway.device.device import CameraDevice, Examination
 from gateway.errors import SourceError, TimedOut
 from gateway.http.access import Right
 from gateway.redact import redact
-from gateway.web.caller import decide, port
-from gateway.web.cookies import form_token_good
+from gateway.web.caller import note, port
 from gateway.web.errors import failure
-from gateway.web.ports import CameraView, StreamView
+from gateway.web.observed import observed
+from gateway.web.ports import CameraView
+from gateway.web.rights import needs
 
 camera_page = Blueprint("camera_page", __name__)
 
@@ -31,8 +31,6 @@ camera_page.add_app_template_filter(redact, "redacted")
 
 ASKING = threading.BoundedSemaphore(2)
 WAIT_TURN_S = 2.0
-MIN_WATCHED_S = 20.0
-"""A stream that has been live for this long would have shown a second keyframe."""
 DONE = frozenset({"clock", "reboot"})
 
 
@@ -58,16 +56,6 @@ class Shown:
         return self.examination is not None and abs(self.examination.clock.offset_s) >= WRONG_CLOCK_S
 
 
-@camera_page.before_request
-def _only_admin() -> Response | None:
-    decision = decide(Right.ADMIN)
-    if decision.allowed:
-        return None
-    if decision.status == 401 and request.method == "GET":
-        return make_response(redirect(f"/login?next={quote(request.path)}", 303))
-    return failure(decision.status, "This page is for the administrator.")
-
-
 @camera_page.after_request
 def _never_stored(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
@@ -75,6 +63,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @camera_page.get("/cameras/<camera_id>")
+@needs(Right.ADMIN, camera="camera_id")
 def show(camera_id: str) -> Response:
     """The page."""
     camera = _camera(camera_id)
@@ -90,8 +79,9 @@ def show(camera_id: str) -> Response:
     offset_s = examination.clock.offset_s if examination is not None else None
     # A sub stream that nobody watches right now has nothing to show, and exists all the same.
     alone = len(camera.streams) == 1 and examination is not None
-    observed = [_observed(stream, camera, examination) for stream in camera.streams if stream.codec]
-    shown = Shown(camera, examination, trouble, code, advise(observed, offset_s, expects_sub=alone))
+    said = examination.facts.description.profiles if examination is not None else ()
+    seen = [observed(stream, camera.id, said, time.time()) for stream in camera.streams if stream.codec]
+    shown = Shown(camera, examination, trouble, code, advise(seen, offset_s, expects_sub=alone))
     pictured = _local(camera.picture_at) if camera.picture_at is not None else ""
     page = render_template(
         "camera.html", shown=shown, now=_local(time.time()), pictured=pictured, done=done if done in DONE else ""
@@ -100,20 +90,20 @@ def show(camera_id: str) -> Response:
 
 
 @camera_page.post("/cameras/<camera_id>/clock")
+@needs(Right.ADMIN, camera="camera_id")
 def set_clock(camera_id: str) -> Response:
     """Give the camera the gateway's time."""
     return _order(camera_id, "clock", CameraDevice.set_clock)
 
 
 @camera_page.post("/cameras/<camera_id>/reboot")
+@needs(Right.ADMIN, camera="camera_id")
 def reboot(camera_id: str) -> Response:
     """Restart the camera."""
     return _order(camera_id, "reboot", CameraDevice.reboot)
 
 
 def _order(camera_id: str, name: str, order: Callable[[CameraDevice], object]) -> Response:
-    if not form_token_good():
-        return failure(400, "The page was too old. Please go back and try again.")
     _camera(camera_id)
     device = port().device(camera_id)
     if device is None:
@@ -123,6 +113,7 @@ def _order(camera_id: str, name: str, order: Callable[[CameraDevice], object]) -
             order(device)
     except SourceError as error:
         return failure(502, f"The camera did not do it: {redact(str(error))}", error.code)
+    note(name, camera=camera_id)
     return make_response(redirect(f"/cameras/{camera_id}?done={name}", 303))
 
 
@@ -134,24 +125,6 @@ def _turn() -> Iterator[None]:
         yield
     finally:
         ASKING.release()
-
-
-def _observed(stream: StreamView, camera: CameraView, examination: Examination | None) -> Observed:
-    said = examination.facts.description.profiles if examination is not None else ()
-    same = (profile.fps for profile in said if (profile.width, profile.height) == (stream.width, stream.height))
-    live_s = time.time() - stream.status.since if stream.fps else 0.0
-    return Observed(
-        role="main" if stream.id == camera.id else "sub",
-        codec=stream.codec or "",
-        width=stream.width,
-        height=stream.height,
-        fps=stream.fps,
-        bitrate=stream.bitrate,
-        keyframe_interval=stream.keyframe_interval,
-        watched_s=live_s if live_s >= MIN_WATCHED_S else 0.0,
-        audio_note=stream.audio_note,
-        set_fps=next(same, 0.0) if live_s >= MIN_WATCHED_S else 0.0,
-    )
 
 
 def _camera(camera_id: str) -> CameraView:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from flask import Response, g, request
 
-from gateway.http.access import Proof, Right
+from gateway.http.access import BY_THEMSELVES, Proof, Right
 from gateway.http.guard import from_own_page
-from gateway.http.sessions import SESSION_IDLE_S
 from gateway.web.caller import access, decide, plain_request
 
 FORM_FIELD = "csrf"
@@ -42,12 +41,19 @@ def from_own_script() -> bool:
 
 def needs_form_token() -> bool:
     """Whether a browser may have added the credentials of this request by itself."""
-    return decide(Right.VIEW).proof in (Proof.COOKIE, Proof.BASIC, Proof.NONE)
+    proof = decide(Right.VIEW).proof
+    return proof is Proof.NONE or proof in BY_THEMSELVES
 
 
-def log_in(response: Response, user: str) -> None:
-    """Give the browser a session."""
-    _set(response, access().session_cookie(request.scheme), access().new_session(user), SESSION_IDLE_S)
+def log_in(response: Response, user: str, started: float | None = None) -> None:
+    """Give the browser a session; `started` continues one, without it everything that a page knew before is void.
+
+    Raises ValueError if there is no such user.
+    """
+    value = access().new_session(user, started)
+    _set(response, access().session_cookie(request.scheme), value, int(access().session_idle_s))
+    if started is None:
+        g.new_form_nonce = access().new_form_nonce()
     g.session_written = True
 
 
@@ -65,9 +71,9 @@ def keep_cookies(response: Response) -> Response:
     if nonce:
         _set(response, access().form_cookie(request.scheme), nonce, None)
     if not g.get("session_written"):
-        user = access().session_to_renew(plain_request())
-        if user is not None:
-            log_in(response, user)
+        session = access().session_to_renew(plain_request())
+        if session is not None:
+            log_in(response, session.user, session.started)
     return response
 
 

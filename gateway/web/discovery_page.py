@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from gateway.http.access import Right
 from gateway.redact import redact
-from gateway.web.caller import decide, port
-from gateway.web.cookies import form_token_good
+from gateway.web.caller import note, port
 from gateway.web.errors import failure
 from gateway.web.ports import CameraView, DiscoveredView, Presence
+from gateway.web.rights import needs
 
 discovery_page = Blueprint("discovery_page", __name__)
 
@@ -28,11 +27,9 @@ def _never_stored(response: Response) -> Response:
 
 
 @discovery_page.get(PATH)
+@needs(Right.ADMIN)
 def discovery() -> Response:
     """The devices, and the configured cameras that are not where they should be."""
-    refused = _only_admin()
-    if refused is not None:
-        return refused
     devices = port().discovered()
     cameras = {camera.id: camera for camera in port().cameras()}
     return make_response(
@@ -50,26 +47,13 @@ def discovery() -> Response:
 
 
 @discovery_page.post(f"{PATH}/forget")
+@needs(Right.ADMIN)
 def forget() -> Response:
     """The admin says that a camera was replaced: whatever is at its address now is the camera."""
-    refused = _only_admin()
-    if refused is not None:
-        return refused
-    if not form_token_good():
-        return failure(400, "The page was too old. Please go back and try again.")
     if not port().forget_identity(request.form.get("camera", "")):
         return failure(404, "There is no camera of this id.")
+    note("forget", camera=request.form.get("camera", ""))
     return make_response(redirect(PATH, 303))
-
-
-def _only_admin() -> Response | None:
-    """None for the admin. Others are sent to the login, where an admin's session begins."""
-    decision = decide(Right.ADMIN)
-    if decision.allowed:
-        return None
-    if decision.status == 401:
-        return make_response(redirect(f"/login?next={quote(PATH)}", 303))
-    return failure(decision.status, "This page is for the admin.")
 
 
 def _row(device: DiscoveredView, cameras: dict[str, CameraView]) -> dict[str, object]:

@@ -12,7 +12,7 @@ from gateway.redact import redact
 
 log = logging.getLogger(__name__)
 
-JSON_PATHS = ("/api/", "/readyz")
+JSON_PATHS = ("/api/",)
 CODES = {
     400: "bad-request",
     401: "unauthorized",

@@ -7,10 +7,11 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 
 from gateway.http.access import ADMIN, Proof, Right
-from gateway.web.caller import access, decide, host_name, plain_request, safe_next
+from gateway.web.caller import access, decide, host_name, note, plain_request, safe_next
 from gateway.web.cookies import form_token_good, log_in, log_out
 from gateway.web.errors import failure
 from gateway.web.plain_http import HTTPS_PORT
+from gateway.web.rights import needs
 
 pages = Blueprint("pages", __name__)
 
@@ -24,27 +25,36 @@ def _never_stored(response: Response) -> Response:
 
 
 @pages.get("/")
+@needs(Right.VIEW, refuses_itself=True)
 def wall() -> Response:
     """The wall. Whoever has no session is sent to the login."""
     decision = decide(Right.VIEW)
     if not decision.allowed:
         return _go("/login" if request.full_path in ("/", "/?") else f"/login?next={quote(_here(), safe='')}")
+    grant = decision.grant
+    if grant is not None and grant.stream:
+        return _go(f"/watch/{grant.stream}?{urlencode({'token': request.args.get('token', '')})}")
     if decision.proof in (Proof.TOKEN, Proof.PARAMETERS) and decision.user is not None:
         # An address with a token, for a screen without keyboard: what the page fetches needs a session. A kiosk's script
         # keeps the token, for the day that session ends, and takes it out of the address itself.
         response = make_response(render_template("wall.html")) if request.args.get("kiosk") else _go(_without_credentials())
         log_in(response, decision.user)
+        note("login", way=decision.proof.value)
         return response
-    return make_response(render_template("wall.html", admin=decision.user == ADMIN))
+    admin = grant is not None and Right.ADMIN in grant.rights
+    person = decision.user is not None and access().keyring.hash_of(decision.user) is not None
+    return make_response(render_template("wall.html", admin=admin, user=decision.user, person=person))
 
 
 @pages.get("/login")
+@needs(None)
 def login_form() -> Response:
     """The form."""
     return _login_page()
 
 
 @pages.post("/login")
+@needs(None)
 def login() -> Response:
     """Judge the form. The user name may be left out as long as there is one account."""
     if not form_token_good():
@@ -54,6 +64,7 @@ def login() -> Response:
     if decision.allowed:
         response = _go(safe_next(request.form.get("next") or request.args.get("next")))
         log_in(response, user)
+        note("login", user=user, way="form")
         return response
     if decision.status == 429:
         wait = int(decision.retry_after) + 1
@@ -64,16 +75,35 @@ def login() -> Response:
 
 
 @pages.post("/logout")
+@needs(None)
 def logout() -> Response:
     """End the session of this browser."""
     if not form_token_good():
         return failure(400, "The page was too old. Please go back and try again.")
+    user = decide(Right.VIEW).user
+    if user is not None:
+        note("logout", user=user)
+    response = _go("/login")
+    log_out(response)
+    return response
+
+
+@pages.post("/logout-everywhere")
+@needs(Right.VIEW)
+def logout_everywhere() -> Response:
+    """End all sessions and signed addresses of this user."""
+    user = decide(Right.VIEW).user or ""
+    if access().keyring.hash_of(user) is None:
+        return failure(403, "Only somebody who has logged in by name can log out everywhere.")
+    access().end_sessions(user)
+    note("logout-everywhere", user=user)
     response = _go("/login")
     log_out(response)
     return response
 
 
 @pages.get("/gateway-ca.crt")
+@needs(None)
 def authority() -> Response:
     """The certificate authority of this box, to be installed on viewing machines. Public, as certificates are."""
     file = current_app.config[AUTHORITY]
@@ -89,7 +119,10 @@ def authority() -> Response:
 def _login_page(error: str = "", error_key: str = "", status: int = 200) -> Response:
     """The form; `error_key` names the translation of `error` in the browser's texts."""
     target = safe_next(request.values.get("next"))
-    page = render_template("login.html", error=error, error_key=error_key, next=target, https_url=_https_url(target))
+    page = render_template(
+        "login.html", error=error, error_key=error_key, next=target, https_url=_https_url(target),
+        only_admin=not access().keyring.accounts,
+    )  # fmt: skip
     response = make_response(page)
     response.status_code = status
     return response

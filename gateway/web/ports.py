@@ -7,14 +7,19 @@ credentials.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
 from gateway.reload.attempt import Attempt
 from gateway.reload.reloading import ConfigStatus
 from gateway.sources.adoption import Wish
+
+if TYPE_CHECKING:
+    from gateway.health.view import HealthView
+    from gateway.journal.incident import Incident
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,11 @@ class WallView:
     layout: str | None
     """A layout of the wall (`auto`, `2x2`, `1+5`, ...); None: as the viewer likes it."""
 
+    def limited_to(self, cameras: Collection[str]) -> WallView | None:
+        """The view for somebody who sees only these cameras; None if nothing is left of it."""
+        kept = tuple(camera for camera in self.cameras if camera in cameras)
+        return replace(self, cameras=kept) if kept else None
+
 
 class Presence(enum.Enum):
     """What a discovered device is to this gateway."""
@@ -223,11 +233,17 @@ class GatewayPort(Protocol):
         Its own methods say which of them block.
         """
 
+    def health(self) -> HealthView:
+        """How the gateway, its box and every camera do."""
+
+    def incidents(self, camera: str | None, limit: int, before: int | None = None) -> Sequence[Incident]:
+        """What has happened, newest first; `camera` empty: the gateway's own, None: all. `before` is an incident's id.
+
+        Raises TimeoutError, and OSError where the disk does not answer.
+        """
+
     def config_status(self) -> ConfigStatus:
         """The configuration in use, and how the last reading of its files went."""
 
     def reload_config(self) -> Attempt:
         """Read the configuration's files now. Takes as long as opening ports does, at most 25 s."""
-
-    def readiness(self) -> Readiness:
-        """Whether the gateway serves as configured."""

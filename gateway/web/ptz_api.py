@@ -19,10 +19,10 @@ from gateway.http.access import Right
 from gateway.onvif.ptz import PtzAbilities
 from gateway.onvif.ptz_client import PtzClient
 from gateway.redact import redact
-from gateway.web.api import require
-from gateway.web.caller import port
+from gateway.web.caller import note_going_on, port
 from gateway.web.errors import failure
 from gateway.web.ptz_command import PtzCommand, parse_command
+from gateway.web.rights import needs
 
 ptz = Blueprint("ptz", __name__, url_prefix="/api/v1")
 
@@ -30,11 +30,8 @@ T = TypeVar("T")
 
 ANSWER_S = 3.0
 """How long a page waits for a camera."""
-
-
-@ptz.before_request
-def _only_operators() -> Response | None:
-    return require(Right.OPERATE)
+STEERING_AGAIN_S = 10.0
+"""A joystick sends ten moves a second; the audit log has the first after a pause of this length."""
 
 
 @ptz.after_request
@@ -44,6 +41,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @ptz.get("/cameras/<camera_id>/ptz")
+@needs(Right.OPERATE, camera="camera_id")
 def abilities(camera_id: str) -> Response:
     """What the camera can do, and its presets."""
     device, can = _steered(camera_id)
@@ -71,6 +69,7 @@ def abilities(camera_id: str) -> Response:
 
 
 @ptz.post("/cameras/<camera_id>/ptz")
+@needs(Right.OPERATE, camera="camera_id")
 def command(camera_id: str) -> Response:
     """Do something. 202: on its way; 200: done."""
     device, can = _steered(camera_id)
@@ -81,6 +80,10 @@ def command(camera_id: str) -> Response:
         _refuse_impossible(wanted, can)
     except ValueError as error:
         raise BadRequest(str(error)) from None
+    if wanted.action != "stop":
+        note_going_on(
+            "ptz", camera=camera_id, again_s=STEERING_AGAIN_S if wanted.action == "move" else 0.0, action=wanted.action
+        )
     if wanted.action in ("move", "stop"):
         if wanted.action == "move":
             device.steer(wanted.vector)

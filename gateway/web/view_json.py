@@ -15,7 +15,8 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: b
     """A camera as `GET /api/v1/cameras/<id>` shows it.
 
     `host` is the name by which the client reached the gateway; `source`, the camera's own address, is for the admin
-    only and null otherwise. `ptz` tells whether this client may steer it, which takes `operates`.
+    only and null otherwise, and so are the servers it is pushed to: their addresses say where a stream can be had.
+    `ptz` tells whether this client may steer it, which takes `operates`.
     `brief` leaves out past events: the wall asks for all cameras every second.
     """
     status = camera.status
@@ -32,7 +33,7 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: b
         "source": redact(camera.source) if with_source else None,
         "found_at": redact(camera.found_at) or None if with_source else None,
         "picture_at": camera.picture_at,
-        "pushes": [push_json(push) for push in camera.pushes],
+        "pushes": [push_json(push, with_target=with_source) for push in camera.pushes],
         "ptz": camera.ptz and operates,
         "events": events_json(camera.events, brief=brief) if camera.events is not None else None,
         "group": camera.group,
@@ -78,15 +79,15 @@ def stream_json(stream: StreamView) -> Json:
     }
 
 
-def push_json(push: PushView) -> Json:
-    """One server a stream is pushed to."""
+def push_json(push: PushView, *, with_target: bool = True) -> Json:
+    """One server a stream is pushed to; whose it is and what it said only `with_target`."""
     return {
         "name": push.name,
-        "url": redact(push.url),
+        "url": redact(push.url) if with_target else None,
         "stream": push.stream,
         "state": push.state,
         "since": push.since,
-        "reason": redact(push.reason),
+        "reason": redact(push.reason) if with_target else "",
         "code": push.code,
         "next_retry": push.next_retry,
         "sent_bytes": push.sent_bytes,

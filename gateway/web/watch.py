@@ -15,6 +15,7 @@ from gateway.web.caller import decide, host_name, port
 from gateway.web.errors import failure
 from gateway.web.headers import security_headers
 from gateway.web.ports import CameraView
+from gateway.web.rights import needs
 
 watch = Blueprint("watch", __name__)
 
@@ -32,9 +33,12 @@ def _framed(response: Response) -> Response:
 
 
 @watch.get("/watch/<stream_id>")
+@needs(Right.VIEW, refuses_itself=True)
 def page(stream_id: str) -> Response:
     """The player. Plays without scripts where the browser itself knows HLS."""
     decision = decide(Right.VIEW)
+    if decision.allowed and (decision.grant is None or not decision.grant.plays(stream_id)):
+        return failure(404, "There is no camera of this name.")
     if not decision.allowed:
         if decision.status == 401 and not _in_frame():
             return make_response(redirect(f"/login?next={quote(request.full_path.removesuffix('?'), safe='')}", 303))

@@ -12,6 +12,9 @@ EMPTY = 'is empty: give a value or remove the line (a value that starts with "#"
 YARD = "cameras:\n  yard:\n    rtsp: rtsp://192.168.1.2/live\n"
 BAD_ID = "an id is at most 63 of a-z, 0-9 and dashes, and starts with a letter or digit"
 
+USERS = "users:\n  anna:\n"
+HASH = f"scrypt:32768:8:1$salt${'0' * 128}"
+
 WRONG = {
     "misspelt camera key": (
         "cameras:\n  yard:\n    rtps: rtsp://192.168.1.2/live\n",
@@ -36,7 +39,7 @@ WRONG = {
     ),
     "key of nothing": (
         "auth:\n  guests: true\n",
-        "2: auth.guests: unknown key, known here are anonymous_viewing",
+        "2: auth.guests: unknown key, known here are anonymous_viewing, session_idle, session_lifetime, proxy",
     ),
     "key in a list item": (
         "discovery:\n  credentials:\n    - username: a\n      pasword: b\n",
@@ -48,6 +51,57 @@ WRONG = {
         "password_file, transport, client, verify, ca_file, fingerprint, sub_policy, audio, h265, profile, sub_profile, "
         "events, publish, push",
     ),
+    "a password where its hash belongs": (
+        f'{USERS}    password_hash: "hunter2"\n    role: viewer\n',
+        "3: users.anna.password_hash: must be a hash as `gateway passwd --hash` prints it, not the password itself",
+    ),
+    "a hash that would take all memory to check": (
+        f'{USERS}    password_hash: "scrypt:1048576:8:1$salt${"0" * 128}"\n    role: viewer\n',
+        "3: users.anna.password_hash: takes more than 64 MB to check: make it with `gateway passwd --hash`",
+    ),
+    "a hash that scrypt does not know": (
+        f'{USERS}    password_hash: "scrypt:1000:8:1$salt${"0" * 128}"\n    role: viewer\n',
+        "3: users.anna.password_hash: must be a hash as `gateway passwd --hash` prints it",
+    ),
+    "a user without a role": (f'{USERS}    password_hash: "{HASH}"\n', "2: users.anna.role: is missing"),
+    "a role there is not": (
+        f'{USERS}    password_hash: "{HASH}"\n    role: boss\n',
+        "4: users.anna.role: must be admin, operator or viewer",
+    ),
+    "a user of a camera that is not there": (
+        f'{USERS}    password_hash: "{HASH}"\n    role: viewer\n    cameras: [yrd]\n{YARD}',
+        '5: users.anna.cameras[0]: there is no such camera, did you mean "yard"?',
+    ),
+    "a user of a group that is not there": (
+        f'{USERS}    password_hash: "{HASH}"\n    role: viewer\n    groups: ["Outsid"]\n{YARD}    group: Outside\n',
+        '5: users.anna.groups[0]: no camera is in this group, did you mean "Outside"?',
+    ),
+    "a user of no camera": (
+        f'{USERS}    password_hash: "{HASH}"\n    role: viewer\n    cameras: []\n',
+        "5: users.anna.cameras: names no camera: remove the line if the user may see all cameras",
+    ),
+    "an admin who shall see less": (
+        f'{USERS}    password_hash: "{HASH}"\n    role: admin\n    cameras: [yard]\n{YARD}',
+        "5: users.anna.cameras: an admin sees all cameras: remove the line, or give another role",
+    ),
+    "the admin among the users": (
+        f'users:\n  admin:\n    password_hash: "{HASH}"\n    role: admin\n',
+        '2: users.admin: is the built-in admin, whose password is set with "gateway passwd": take another name',
+    ),
+    "a user with a name of the gateway's own": (
+        f'users:\n  viewer:\n    password_hash: "{HASH}"\n    role: viewer\n',
+        "2: users.viewer: is a name the gateway uses itself: take another one",
+    ),
+    "a proxy without an address": ("auth:\n  proxy:\n    addresses: []\n", "3: auth.proxy.addresses: names no proxy"),
+    "a proxy at no network": (
+        "auth:\n  proxy:\n    addresses: [10.0.0.1/8]\n",
+        "3: auth.proxy.addresses[0]: must be an address or a network, such as 127.0.0.1 or 10.0.0.0/24",
+    ),
+    "a user header that means something else": (
+        "auth:\n  proxy:\n    addresses: [127.0.0.1]\n    user_header: Cookie\n",
+        "4: auth.proxy.user_header: has another meaning: take a name of its own, such as X-Forwarded-User",
+    ),
+    "a session of seconds": ("auth:\n  session_idle: 1s\n", "2: auth.session_idle: must be between 5m and 400d"),
     "recorders without a login": (
         "listen:\n  rtsp: 0.0.0.0:8554\nonvif:\n  enabled: true\n",
         "3: onvif: needs a username and a password of its own, with which recorders log in",

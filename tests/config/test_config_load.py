@@ -40,7 +40,13 @@ def test_the_examples_of_the_shipped_file_are_valid_when_uncommented(folder: Fol
     (folder.path / "yard.password").write_text("s3cret\n")
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     text = "\n".join(re.sub(r"^#((?:  )*[^\s#])", r"\1", line) for line in lines)  # prose stands after one space
-    folder.environ = {"CAMERA_PASSWORD": "one", "FRONT_DOOR_PASSWORD": "two", "TUBE_KEY": "three", "NVR_PASSWORD": "four"}
+    folder.environ = {
+        "CAMERA_PASSWORD": "one",
+        "FRONT_DOOR_PASSWORD": "two",
+        "TUBE_KEY": "three",
+        "NVR_PASSWORD": "four",
+        "HOOK_SECRET": "five",
+    }
     config = folder.load(text)
     assert [camera.id for camera in config.cameras] == ["front-door", "yard", "gate"]
     assert config.discovery.credentials[0].password.reveal() == "one"

@@ -32,9 +32,7 @@ def test_a_pair_that_fits_in_two_files_or_in_one(pairs):
 
 def test_the_key_of_another_certificate_is_a_finding(pairs):
     [finding] = pairs.findings("tls:\n  certificate: one.crt\n  key: two.key\n")
-    assert finding == (
-        "config.yaml:3: tls.key: does not belong to the certificate: one of the two is older than the other"
-    )
+    assert finding == ("config.yaml:3: tls.key: does not belong to the certificate: one of the two is older than the other")
 
 
 def test_files_that_are_something_else_are_findings(pairs):

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "README.zh-CN.md", "CHANGELOG.md", "docs/troubleshooting.md", "docs/configuration.md", "docs/api.md",
          "docs/simulator.md", "docs/pushing.md", "docs/rtmp.md", "docs/wall.md", "docs/nvr.md",
-         "docs/installation.md")  # fmt: skip
+         "docs/monitoring.md", "docs/installation.md", "docs/users.md")  # fmt: skip
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 _CELL_BORDER = re.compile(r"(?<!\\)\|")

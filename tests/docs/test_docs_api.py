@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gateway.access.audit import EVENTS
+from gateway.health.box import Box, Temperature
+from gateway.health.clock_sync import ClockSync
+from gateway.health.process import Process
+from gateway.health.view import CameraHealth, HealthView, StreamHealth
+from gateway.journal.incident import Change, Incident, Step
+from gateway.journal.kinds import IncidentKind
 from gateway.media.state import State, Status
 from gateway.onvif.events import Kind
 from gateway.rtmp.push import PushState
 from gateway.rtmp.push_errors import PushError
 from gateway.simulator.control import FAULTS
 from gateway.web.errors import CODES
+from gateway.web.health_json import health_json
 from gateway.web.ports import CameraView, DiscoveredView, EventsView, EventView, PushView, StreamView, WallView
 from gateway.web.ptz_command import ACTIONS
 from gateway.web.view_json import camera_json, discovered_json, wall_view_json
+from gateway.webhook.delivery import HookStatus
+from gateway.webhook.message import make_message
 
 ROOT = Path(__file__).parents[2]
+VIEWERS = {"rtmp": 0, "hls": 0, "ws": 0, "rtsp": 0}
 _LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 
 
@@ -84,6 +96,45 @@ def test_the_view_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]) 
     assert list(documented) == list(wall_view_json(WallView("entrances", "Entrances", ("front-door",), None)))
 
 
+def test_the_health_in_the_page_has_the_fields_of_the_code(pages: dict[str, Any]) -> None:
+    documented = next(one for one in _examples(pages, "docs/api.md") if "box" in one)
+    incident = Incident(1, "", IncidentKind.START, "start", "", 1.0, 1.0)
+    stream = StreamHealth("front-door", "tcp", 0.0, 1, {"timeout": 1}, 0, None)
+    seen = replace(_stream("front-door"), viewers=VIEWERS)
+    view = CameraView("front-door", "F", Status(State.LIVE, 1.0), (seen,), {}, "", None)
+    health = HealthView(
+        1.0,
+        1.0,
+        Box(temperatures=(Temperature("cpu", 1.0),), clock=ClockSync(True, 0.1)),
+        Process(1, 1, 1, 1, 1, 1.0),
+        0.1,
+        0.1,
+        (CameraHealth(view, (stream,), (), 0.0, (), 1.0, 1.0),),
+        (incident,),
+        (
+            HookStatus(
+                "pager", "https://alerts.example/", 0, 1.0, "", {"delivered": 1, "failed": 0, "refused": 0, "dropped": 0}
+            ),
+        ),
+        "",
+    )
+    made = health_json(health, "S", "1", admin=True)
+    made["cameras"][0]["advice"] = [{"key": "", "text": "", "params": {}}]
+    assert _shape(documented) == _shape(made)
+    assert list(documented) == list(made)
+
+
+def test_the_message_of_a_webhook_is_the_one_of_the_code(pages: dict[str, Any]) -> None:
+    (documented,) = _examples(pages, "docs/monitoring.md")
+    incident = Incident(1, "front-door", IncidentKind.OFFLINE, "unreachable", "", 1.0)
+    made = json.loads(make_message(Change(Step.BEGAN, incident), "", "Front door", 1.0).body)
+    assert _shape(documented) == _shape(made)
+    steps = {row[0].strip("`") for row in pages["docs/monitoring.md"].rows("`type`")}
+    assert steps == {f"incident.{step.value}" for step in Step if step is not Step.COUNTED}
+    kinds = {name.strip("`") for row in pages["docs/monitoring.md"].rows("`kind`") for name in row[0].split(", ")}
+    assert kinds == {kind.value for kind in IncidentKind}
+
+
 def test_ways_to_steer_are_those_of_the_code(pages: dict[str, Any]) -> None:
     rows = [name.strip("`") for row in pages["docs/api.md"].rows("`action`") for name in row[0].split(", ")]
     assert sorted(rows) == sorted(ACTIONS)
@@ -119,6 +170,11 @@ def test_statuses_have_the_codes_of_the_code(pages: dict[str, Any]) -> None:
 def test_the_answer_of_the_simulators_control(pages: dict[str, Any]) -> None:
     answer = _examples(pages, "docs/simulator.md")[0]
     assert {"freeze", "jump", "login", "power"} <= set(FAULTS) & set(answer)
+
+
+def test_events_of_the_audit_log_are_those_of_the_code(pages: dict[str, Any]) -> None:
+    rows = [name.strip("`") for row in pages["docs/users.md"].rows("Event") for name in row[0].split(", ")]
+    assert sorted(rows) == sorted(EVENTS)
 
 
 def test_links_lead_somewhere(pages: dict[str, Any]) -> None:

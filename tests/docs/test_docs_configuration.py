@@ -87,7 +87,8 @@ def test_defaults_are_those_of_the_schema(pages: dict[str, Any]) -> None:
 
 
 def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
-    for name in ("cameras.password", "yard.password", "nvr.password", "gateway-ca.crt", "cameras-ca.crt"):
+    names = "cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt", "cameras-ca.crt"
+    for name in names:
         (tmp_path / name).write_text("12345\n")
     Certificates(tmp_path, names=lambda: BoxNames(("localhost",), ())).ensure()
     for name in ("fullchain.pem", "privkey.pem"):
@@ -98,7 +99,7 @@ def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
 
 def test_ranges_are_those_of_the_schema(pages: dict[str, Any], tmp_path: Path) -> None:
     ranges = {key: RANGE.fullmatch(row[2]) for key, row in _documented(pages).items() if RANGE.fullmatch(row[2])}
-    assert len(ranges) == 6
+    assert len(ranges) == 10
     for key, match in ranges.items():
         assert match is not None
         least, most = (units.seconds(end) for end in match.groups())
@@ -107,7 +108,9 @@ def test_ranges_are_those_of_the_schema(pages: dict[str, Any], tmp_path: Path) -
             assert any("must be between" in one for one in findings) is not inside, (key, value_s)
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.zh-CN.md", PAGE, "docs/pushing.md", "docs/nvr.md", "docs/monitoring.md", "docs/users.md"]
+)
 def test_whole_examples_are_accepted(pages: dict[str, Any], tmp_path: Path, name: str) -> None:
     blocks = pages[name].blocks("yaml")
     assert blocks
@@ -141,6 +144,8 @@ def _file_with(key: str, value: str) -> str:
         if not {"password", "password_file"} & entry.keys():
             entry["password"] = "x"
         top["discovery"]["credentials"] = [entry]
+    if isinstance(top.get("webhooks"), dict):
+        top["webhooks"] = [{"url": "https://alerts.example/", **top["webhooks"]}]
     if key == "tls.key":
         top["tls"]["certificate"] = "fullchain.pem"
     if key == "tls.certificate":
@@ -155,6 +160,13 @@ def _file_with(key: str, value: str) -> str:
         scheme = "rtmps" if last in ("verify", "ca_file", "fingerprint") else "rtmp"
         camera["push"] = [{"url": f"{scheme}://media.example/live/yard", **camera["push"]}]
         camera["address"] = "192.168.10.215"
+    if "users" in top:
+        user = top["users"]["c"]
+        user.setdefault("password_hash", f"scrypt:32768:8:1$salt${'0' * 128}")
+        user.setdefault("role", "viewer")
+        top["cameras"] = {name: {"rtsp": URL, "group": "Outside"} for name in ("gate", "yard")}
+    if key.startswith("auth.proxy."):
+        top["auth"]["proxy"].setdefault("addresses", ["127.0.0.1"])
     if "views" in top:
         top["views"]["c"].setdefault("cameras", ["gate"])
         top["cameras"] = {name: {"rtsp": URL} for name in top["views"]["c"]["cameras"]}

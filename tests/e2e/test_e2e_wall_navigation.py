@@ -103,7 +103,8 @@ def test_a_wall_a_large_picture_a_kiosk_and_a_frame_elsewhere(
     assert page.evaluate("window.__wall.state.shown") == ["c3", "c1"]
     until(page, "window.__wall.tile('c8').stats().transport === null", 5000)
     page.keyboard.press("c")
-    page.locator(".check", has_text="Works without a login").click()
+    page.locator("#share-lifetime").select_option("1h")
+    until(page, "document.querySelector('#share-watch').value.includes('token=link.')")
     until(page, "document.querySelector('.share-code img').naturalWidth > 0", 10_000)
     watch = page.locator("#share-watch").input_value()
     token = watch.partition("token=")[2]
@@ -123,7 +124,8 @@ def test_a_wall_a_large_picture_a_kiosk_and_a_frame_elsewhere(
 
     base = f"https://127.0.0.1:{service.ports['https']}"
     screen = context.new_page()
-    screen.goto(f"{base}/?kiosk=1&token={token}#view=all&layout=4x4")
+    viewing = service.api("viewing-token")["token"]
+    screen.goto(f"{base}/?kiosk=1&token={viewing}#view=all&layout=4x4")
     until(screen, f"window.__wall?.tiles.filter(tile => tile.state === 'live').length === {TILES}")
     assert screen.url == f"{base}/?kiosk=1#layout=4x4"
     screen.evaluate("window.__sameDocument = true")

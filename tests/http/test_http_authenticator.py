@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.http.authenticator import (
+    MAX_COUNTS,
+    MAX_NONCES,
     NONCE_LIFETIME_S,
     Authenticator,
     RefuseAll,
@@ -46,10 +48,17 @@ def nonce_of(authenticator: Authenticator) -> str:
 
 
 def digest(
-    nonce: str, *, user: str = "admin", password: str = "pw", method: str = "DESCRIBE", uri: str = URI, qop: str = ""
+    nonce: str,
+    *,
+    user: str = "admin",
+    password: str = "pw",
+    method: str = "DESCRIBE",
+    uri: str = URI,
+    qop: str = "",
+    nc: str = "00000001",
 ) -> str:
     secret = md5(f"{user}:Camera:{password}")
-    extra = {"qop": qop, "nc": "00000001", "cnonce": "abc"} if qop else {}
+    extra = {"qop": qop, "nc": nc, "cnonce": "abc"} if qop else {}
     response = digest_response(secret, method, uri, nonce, **extra)
     suffix = "".join(f", {name}={value}" for name, value in extra.items())
     return f'Digest username="{user}", realm="Camera", nonce="{nonce}", uri="{uri}", response="{response}"{suffix}'
@@ -164,3 +173,27 @@ def test_no_header_raises_or_lets_in(text: str, prefix: str) -> None:
 def test_a_realm_that_would_break_the_header_is_refused(realm: str) -> None:
     with pytest.raises(ValueError, match="quotes"):
         Authenticator({}, realm=realm)
+
+
+def test_an_overheard_answer_with_a_count_is_good_for_nothing_and_its_owner_goes_on() -> None:
+    authenticator = Authenticator({"admin": "pw"}, qop=True)
+    nonce = nonce_of(authenticator)
+    # a recorder with several connections sends its counts in any order
+    for count in ("00000002", "00000001", "0000000a"):
+        answer = digest(nonce, qop="auth", nc=count)
+        assert authenticator.check("DESCRIBE", URI, answer) is Verdict.GRANTED
+        assert authenticator.check("DESCRIBE", URI, answer) is Verdict.STALE, "replayed"
+    assert authenticator.check("DESCRIBE", URI, digest(nonce, qop="auth", nc="zz")) is Verdict.STALE
+    assert authenticator.check("DESCRIBE", URI, digest(nonce_of(authenticator), qop="auth")) is Verdict.GRANTED
+
+
+def test_the_memory_of_counts_is_bounded() -> None:
+    authenticator = Authenticator({"admin": "pw"}, qop=True)
+    nonce = nonce_of(authenticator)
+    verdicts = [
+        authenticator.check("DESCRIBE", URI, digest(nonce, qop="auth", nc=f"{count:08x}")) for count in range(MAX_COUNTS + 5)
+    ]
+    assert verdicts == [Verdict.GRANTED] * MAX_COUNTS + [Verdict.STALE] * 5
+    for _ in range(MAX_NONCES + 5):
+        assert authenticator.check("DESCRIBE", URI, digest(nonce_of(authenticator), qop="auth")) is Verdict.GRANTED
+    assert len(authenticator._counts) == MAX_NONCES

@@ -7,7 +7,7 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.http.credentials import Password, basic, cookie, from_parameters
+from gateway.http.credentials import Password, basic, bearer, cookie, from_parameters
 
 
 def encoded(raw: bytes) -> str:
@@ -24,6 +24,16 @@ def test_what_is_not_basic_is_nobody():
     for header in ("", "Basic", "Digest x", "Basic !", "Basic " + encoded(b"no colon"), "Basic " + "QQ==" * 9999):
         assert basic(header) is None
     assert basic("Basic " + encoded(b"u:" + b"p" * 1025)) is None
+
+
+def test_a_bearer_token_is_what_follows_the_scheme():
+    assert bearer("Bearer cg_x") == bearer("bEARER  cg_x ") == "cg_x"
+    assert bearer("Basic cg_x") == bearer("Bearer") == bearer("") == bearer("Bearer " + "x" * 1025) == ""
+
+
+@given(st.text())
+def test_no_header_is_an_error_and_none_is_two_things(header: str):
+    assert not (bearer(header) and basic(header))
 
 
 @given(st.text())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
+import re
 
 import pytest
 
@@ -98,8 +100,14 @@ def test_a_player_with_a_token_finds_its_way_through_the_playlists_without_sendi
 def test_user_and_pass_on_the_first_playlist_are_enough(access: Access, make):
     answer = ask(access, Inner(MULTIVARIANT), make(query="user=admin&pass=correct%20horse"))
     assert isinstance(answer.body, bytes)
-    assert f"/hls/~{access.viewing_token}/yard/live.m3u8" in answer.body.decode()
     assert "horse" not in answer.body.decode()
+    named = re.search(r"/hls/~(link\.0\.admin\.yard\.[\w-]+)/yard/live.m3u8", answer.body.decode())
+    assert named is not None
+    assert ask(access, Inner(MEDIA), make(f"/hls/~{named[1]}/yard/live.m3u8")).status == 200
+    assert ask(access, Inner(MEDIA), make(f"/hls/~{named[1]}/gate/live.m3u8")).status == 404
+    assert access.viewing_token not in answer.body.decode()
+    access.set_password("another")
+    assert ask(access, Inner(MEDIA), make(f"/hls/~{named[1]}/yard/live.m3u8")).status == 403
 
 
 def test_handlers_see_neither_passwords_nor_tokens(access: Access, make):
@@ -185,3 +193,20 @@ def test_a_malformed_referer_or_origin_is_a_stranger_s_and_no_defect(access: Acc
     assert "www-authenticate" in dict(ask(access, Inner(), make(referer="http://[")).headers)
     cookie = f"{access.session_cookie('https')}={access.new_session(ADMIN)}"
     assert open_socket(access, make("/live", cookie=cookie, origin="http://[")) == 403
+
+
+def test_a_pass_is_given_for_what_a_lane_can_see_and_for_no_longer_than_it_lasts(access: Access, make, clock):
+    def passed(request: Request, *credentials: str | None) -> bool:
+        ask(access, Inner(MEDIA), request)
+        return access.passes.holds(credentials, "yard")
+
+    assert passed(make("/hls/yard/live.m3u8", authorization=BASIC), "https", BASIC, None)
+    proxied = dataclasses.replace(make("/hls/yard/live.m3u8"), user=ADMIN)
+    assert ask(access, Inner(MEDIA), proxied).status == 200
+    assert not passed(proxied, "https", None, None), "it would be everybody's who comes without credentials"
+    long, short = (access.keyring.make_link("yard", ADMIN, int(clock.now) + seconds) for seconds in (60, 5))
+    assert passed(make(f"/hls/~{long}/yard/live.m3u8"), long)
+    assert not passed(make(f"/hls/~{short}/yard/live.m3u8"), short), "it would outlive the link"
+    assert not access.passes.holds((long,), "gate")
+    access.end_sessions(ADMIN)
+    assert not access.passes.holds((long,), "yard"), "torn up with the logins"

@@ -10,6 +10,7 @@ from paper_page import LIVE, Clock, Page, begun, picture, settle
 
 from gateway.http.messages import Request
 from gateway.live import connection, server
+from gateway.live.connection import Sees
 from gateway.live.server import LiveService
 from gateway.media.state import State, Status
 from gateway.media.stream import Stream
@@ -24,13 +25,14 @@ class Bench:
         self.clock = clock
         self.streams = {name: begun(Stream(name)) for name in ("yard", "yard.sub", "gate")}
         self.allowed = True
+        self.sees: Sees = lambda _stream_id: True
         self.service = LiveService(self.streams.get, self._may, monotonic=clock, wall=clock)
         for stream in self.streams.values():
             self.service.attach(stream)
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def _may(self, _request: Request) -> bool:
-        return self.allowed
+    async def _may(self, _request: Request) -> Sees | None:
+        return self.sees if self.allowed else None
 
     async def page(self, request: Request = REQUEST) -> Page:
         page = Page()
@@ -48,6 +50,12 @@ class Bench:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 def run(clock: Clock, body: Callable[[Bench], Awaitable[None]]) -> None:
@@ -230,11 +238,6 @@ def test_the_heartbeat_notices_pages_that_are_gone_and_sessions_that_ended(clock
     async def body(bench: Bench) -> None:
         there, gone, signed_out = await bench.page(), await bench.page(), await bench.page()
 
-        async def until(condition: Callable[[], bool]) -> None:
-            async with asyncio.timeout(5):
-                while not condition():
-                    await asyncio.sleep(0.005)
-
         await until(lambda: bool(there.of_type("ping")))
         there.says(type="pong", t=123)
         await until(lambda: bool(there.of_type("time")))
@@ -250,12 +253,6 @@ def test_the_heartbeat_notices_pages_that_are_gone_and_sessions_that_ended(clock
         bench.allowed = False
         there.says(type="pong", t=1)
         signed_out.says(type="pong", t=1)
-        await settle()
-        clock.now += connection.RECHECK_S / 2.5
-        there.says(type="pong", t=1)
-        signed_out.says(type="pong", t=1)
-        await settle()
-        clock.now += connection.RECHECK_S / 2.5
         await until(lambda: bench.service.connections == 0)
         assert signed_out.texts[-1] == {"type": "bye", "code": "session-ended"}
 
@@ -316,5 +313,45 @@ def test_a_line_that_breaks_is_no_defect(clock, error):
         await settle()
         assert bench.tasks[0].done()
         assert bench.tasks[0].exception() is None
+
+    run(clock, body)
+
+
+def test_a_camera_that_is_taken_from_a_viewer_goes_out_on_his_open_page_and_comes_back_by_itself(clock, monkeypatch):
+    monkeypatch.setattr(connection, "HEARTBEAT_S", 0.01)
+
+    async def body(bench: Bench) -> None:
+        page, other = await bench.watching("yard"), await bench.watching("gate")
+        bench.sees = lambda stream_id: stream_id.partition(".")[0] != "yard"
+        await until(lambda: not bench.streams["yard"].demand.active)
+        assert page.of_type("refused")[-1]["code"] == "unknown-stream"
+        assert bench.streams["gate"].demand.active
+        shown = len(page.pictures)
+        bench.streams["yard"].push([picture(3)])
+        await settle()
+        assert len(page.pictures) == shown
+        bench.sees = lambda _stream_id: True
+        await until(lambda: bench.streams["yard"].demand.active)
+        assert other.of_type("refused") == []
+
+    run(clock, body)
+
+
+def test_a_stream_that_a_page_may_not_see_is_as_unknown_as_one_that_is_not_there(clock):
+    async def body(bench: Bench) -> None:
+        bench.sees = lambda stream_id: stream_id == "gate"
+        page = await bench.page()
+        for stream in ("yard", "yard.sub", "nowhere"):
+            page.says(type="subscribe", stream=stream, format="frames")
+        await settle()
+        told = page.of_type("refused")
+        assert [text.pop("stream") for text in told] == ["yard", "yard.sub", "nowhere"]
+        assert told[0] == told[1] == told[2]
+        assert page.of_type("state") == []
+        assert not bench.streams["yard"].demand.active
+        bench.streams["yard"].set_status(Status(State.OFFLINE, 5.0, "no answer", "unreachable", 9.0))
+        bench.service.attach(begun(Stream("yard")))
+        await settle()
+        assert page.of_type("state") == []
 
     run(clock, body)

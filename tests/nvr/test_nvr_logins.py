@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.model import Onvif, Secret
+from gateway.http.access import Decision
 from gateway.http.authenticator import Verdict
 from gateway.nvr.logins import Logins, token_in
 
@@ -24,9 +25,19 @@ def basic(user: str, password: str) -> str:
 
 
 @pytest.fixture
-def logins() -> Callable[..., Logins]:
+def noted() -> list[tuple[str, ...]]:
+    """What the audit log was told."""
+    return []
+
+
+@pytest.fixture
+def logins(noted: list[tuple[str, ...]]) -> Callable[..., Logins]:
     def make(onvif: Onvif = ONVIF, *, anonymous: bool = False, now: Callable[[], float] = lambda: 0.0) -> Logins:
-        access: Any = SimpleNamespace(anonymous_viewing=anonymous, is_viewing_token=lambda token: token == "to-ken_1")
+        access: Any = SimpleNamespace(
+            anonymous_viewing=anonymous,
+            judge_token=lambda token, *, stream: Decision(token == "to-ken_1" and stream != "gate", "viewer"),
+            audit=SimpleNamespace(going_on=lambda *said, **more: noted.append((*said, more["way"]))),
+        )
         return Logins(onvif, access, now)
 
     return make
@@ -38,13 +49,11 @@ def logins() -> Callable[..., Logins]:
 )
 def test_the_viewing_token_opens_however_a_client_glues_the_track(logins: Callable[..., Logins], uri: str) -> None:
     gate = logins().for_streams("192.0.2.1")
-    assert gate is not None
     assert gate.check("SETUP", uri, None) is Verdict.GRANTED
 
 
 def test_the_user_opens_and_nobody_else(logins: Callable[..., Logins]) -> None:
     gate = logins().for_streams("192.0.2.1")
-    assert gate is not None
     assert gate.check("DESCRIBE", URI, None) is Verdict.MISSING
     assert gate.check("DESCRIBE", f"{URI}?token=guess", None) is Verdict.MISSING
     assert gate.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
@@ -52,15 +61,33 @@ def test_the_user_opens_and_nobody_else(logins: Callable[..., Logins]) -> None:
     assert [challenge.partition(" ")[0] for challenge in gate.challenges()] == ["Digest", "Basic"]
 
 
+def test_who_plays_and_who_guesses_is_recorded(logins: Callable[..., Logins], noted: list[tuple[str, ...]]) -> None:
+    gate = logins().for_streams("192.0.2.1")
+    gate.check("DESCRIBE", f"{URI}?token=to-ken_1", None)
+    assert noted == [], "he only asks"
+    gate.check("PLAY", f"{URI}?token=to-ken_1", None)
+    gate.check("PLAY", URI, basic("nvr", "pw"))
+    gate.check("DESCRIBE", URI, basic("hunter2", "guess"))
+    assert noted == [
+        ("watch", "viewer", "192.0.2.1", "rtsp"), ("watch", "nvr", "192.0.2.1", "rtsp"),
+        ("login-failed", "?", "192.0.2.1", "rtsp"),
+    ]  # fmt: skip
+
+
 def test_without_a_user_only_the_token_opens(logins: Callable[..., Logins]) -> None:
     gate = logins(Onvif()).for_streams("192.0.2.1")
-    assert gate is not None
     for login in (basic("", ""), basic("nvr", ""), basic("None", "None")):
         assert gate.check("DESCRIBE", URI, login) is Verdict.REFUSED
 
 
 def test_everybody_may_view_where_that_is_configured(logins: Callable[..., Logins]) -> None:
-    assert logins(anonymous=True).for_streams("192.0.2.1") is None
+    assert logins(anonymous=True).for_streams("192.0.2.1").check("DESCRIBE", URI, None) is Verdict.GRANTED
+
+
+def test_a_token_opens_only_the_stream_that_its_address_names(logins: Callable[..., Logins]) -> None:
+    gate = logins().for_streams("192.0.2.1")
+    for uri in ("rtsp://box/live/gate?token=to-ken_1", "rtsp://box/live/gate?token=to-ken_1/trackID=1"):
+        assert gate.check("SETUP", uri, None) is Verdict.MISSING
 
 
 def test_a_guessing_client_waits_on_new_connections_too_and_others_do_not(logins: Callable[..., Logins]) -> None:
@@ -68,11 +95,8 @@ def test_a_guessing_client_waits_on_new_connections_too_and_others_do_not(logins
     all_of_them = logins(now=lambda: clock[0])
     for _ in range(6):
         gate = all_of_them.for_streams("192.0.2.66")
-        assert gate is not None
         assert gate.check("DESCRIBE", URI, basic("nvr", "guess")) is Verdict.REFUSED
     again, other = all_of_them.for_streams("192.0.2.66"), all_of_them.for_streams("192.0.2.1")
-    assert again is not None
-    assert other is not None
     assert again.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.REFUSED
     assert all_of_them.for_pictures("192.0.2.66").check("GET", "/x", basic("nvr", "pw")) is Verdict.REFUSED
     assert other.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED

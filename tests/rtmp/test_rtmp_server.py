@@ -177,6 +177,35 @@ def test_closing_the_stream_keeps_the_connection_for_another_play(run, house, ca
     run(scene())
 
 
+def test_a_player_whose_permit_is_withdrawn_is_told_why_and_ends_and_others_do_not(run, house, camera, media):
+    class Permit:
+        reason = ""
+
+        def withdrawn(self) -> str:
+            return self.reason
+
+    async def scene() -> None:
+        permits = iter((Permit(), Permit()))
+        given: list[Permit] = []
+
+        def authorise(_asked: Credentials) -> Permit:
+            given.append(next(permits))
+            return given[-1]
+
+        async with house(authorise=authorise) as h:
+            camera(h.stream(), media()).push(0.2)
+            visitor = await h.play()
+            await visitor.until(lambda: visitor.pictures)
+            other = await h.play()
+            await other.until(lambda: other.pictures)
+            given[0].reason = "this address is no longer valid"
+            assert (await visitor.ended())[-1] == "NetStream.Play.StreamNotFound"
+            assert visitor.reason() == "this address is no longer valid"
+            assert h.server.status().players == 1
+
+    run(scene())
+
+
 @pytest.mark.parametrize(
     ("app", "name", "words"),
     [("live", "nope", "no stream 'nope'"), ("vod", "x", "/live/<stream>"), ("front-door", "", "/live/<stream>")],

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.http.authenticator import Authenticator, RefuseAll
+from gateway.http.authenticator import Authenticator, RefuseAll, Verdict
 from gateway.media.track import Codec, TrackConfig
 from gateway.rtsp.message import Headers, Request, Response
 from gateway.rtsp.sdp import Offer, offer_tracks
@@ -294,3 +294,27 @@ def test_no_order_of_requests_breaks_the_session(steps: list[tuple[str, str, dic
         assert bool(viewer.session.id) is (viewer.session.state is not State.INIT)
     viewer.session.end()
     assert viewer.host.calls[-1] == "release"
+
+
+class TokenGate(RefuseAll):
+    """Lets in who shows this token in the address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.valid = True
+
+    def check(self, method: str, uri: str, authorization: str | None) -> Verdict:
+        if self.valid and "token=good" in uri:
+            return Verdict.GRANTED
+        return super().check(method, uri, authorization)
+
+
+def test_a_viewer_whose_token_was_revoked_is_noticed_and_one_with_a_login_or_without_a_gate_is_not():
+    gate = TokenGate()
+    viewer = Viewer(gate=gate)  # type: ignore[arg-type]
+    assert viewer.ask("DESCRIBE", f"{URI}?token=good").status == 200
+    assert not viewer.session.withdrawn()
+    gate.valid = False
+    assert viewer.session.withdrawn()
+    assert not Viewer().playing().session.withdrawn()
+    assert not Viewer(gate=gate).session.withdrawn()  # type: ignore[arg-type]

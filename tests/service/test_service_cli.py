@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
+from werkzeug.security import check_password_hash
 
 from gateway import cli
 from gateway.media.snapshot import SnapshotError
@@ -80,3 +82,52 @@ def test_keyframe_that_cannot_be_decoded_is_one_line(config, monkeypatch, capsys
 
     code, _ = snapshot(config, monkeypatch, "-o", str(tmp_path / "x.jpg"), jpeg=damaged)
     assert (code, capsys.readouterr().err) == (1, "gateway: yard: the last keyframe is damaged\n")
+
+
+def said(capsys, monkeypatch, *arguments: str, typed: str = "a good one\n") -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    code = cli.main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out.strip(), captured.err.strip()
+
+
+def test_a_hash_is_printed_without_a_configuration_and_opens_what_it_was_made_of(monkeypatch, capsys, tmp_path):
+    code, out, _ = said(capsys, monkeypatch, "passwd", "--hash", "-c", str(tmp_path / "none.yaml"))
+    assert code == 0
+    assert check_password_hash(out, "a good one")
+    assert said(capsys, monkeypatch, "passwd", "--hash", typed="\n")[0] == 2
+
+
+def test_what_passwd_prints_for_a_user_is_accepted_by_the_configuration(config, monkeypatch, capsys):
+    code, out, _ = said(capsys, monkeypatch, "passwd", "anna", "-c", str(config))
+    assert code == 0
+    assert not (config.parent / "data").exists(), "the admin's password is not touched"
+    config.write_text(config.read_text() + out.partition("\n")[2] + "\n")
+    (anna,) = cli._load(config).users
+    assert check_password_hash(anna.password_hash.reveal(), "a good one")
+    assert "put this line under users.anna" in said(capsys, monkeypatch, "passwd", "anna", "-c", str(config))[1]
+
+
+def test_tokens_are_made_listed_and_revoked(config, monkeypatch, capsys):
+    def token(*arguments: str) -> tuple[int, str, str]:
+        return said(capsys, monkeypatch, "token", *arguments, "-c", str(config))
+
+    code, text, hint = token("create", "panel", "--scope", "operate", "--camera", "yard", "--lifetime", "30d")
+    assert code == 0
+    assert text.startswith("cg_")
+    assert "shown this once" in hint
+    listed = token("list")[1]
+    assert "panel: operate; yard; until 2" in listed
+    assert text not in listed
+    assert json.loads(token("list", "--json")[1])[0]["name"] == "panel"
+    assert token("create", "panel") == (
+        2,
+        "",
+        "gateway: there is a token of this name already: revoke it, or take another name",
+    )
+    assert token("create", "x", "--camera", "nope")[0] == 1
+    assert token("create", "x", "--lifetime", "30")[0] == 2
+    assert token("create")[0] == token("revoke")[0] == 1
+    assert token("revoke", "panel")[0] == 0
+    assert token("revoke", "panel")[0] == 1
+    assert token("list")[1] == "there are no tokens"

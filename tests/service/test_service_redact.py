@@ -27,6 +27,8 @@ from gateway.redact import redact
         ("http://h/v?authbasic=YWRtaW46eA==", "http://h/v?authbasic=***"),
         ("rtsp://10.0.0.5:554/Streaming/Channels/101", "rtsp://10.0.0.5:554/Streaming/Channels/101"),
         ("the user is away", "the user is away"),
+        ("GET /hls/~link.6b03078c.anna.yard.Kd0x2Wc8m1ZtRzvQp5uXyA3b/yard/live.m3u8", "GET /hls/~***/yard/live.m3u8"),
+        ("made cg_daaa05b4_AtoGg_W3_E8RaNNq6pHuceC4cWo8WspS2pDkjr-2GBM for x", "made *** for x"),
     ],
 )
 def test_form_of_credentials_is_hidden_and_nothing_else(text, shown):

@@ -30,7 +30,7 @@ def ask(access: Access, action: Action, stream: str, **params: str) -> bool:
 
     async def decide() -> bool:
         answer = rights.check(Credentials("10.0.0.7", params, stream, action))
-        return await answer if inspect.isawaitable(answer) else answer
+        return bool(await answer if inspect.isawaitable(answer) else answer)
 
     return asyncio.run(decide())
 

@@ -22,7 +22,7 @@ from gateway.camera_tls import CameraTrust
 from gateway.http.addresses import BoxNames
 from gateway.http.certificates import Certificates
 from gateway.media.annexb import split
-from gateway.media.meter import Losses
+from gateway.media.counts import Counts
 from gateway.media.timestamps import Timeline
 from gateway.rtsp.packetize_h264 import packetize_h264
 from gateway.sources.location import Fixed
@@ -166,9 +166,9 @@ def pull(notebook):
     """Starts readers, which are stopped after the test."""
     readers = []
 
-    def start(url, losses=None, **settings):
+    def start(url, counts=None, **settings):
         settings = PullSettings(**{**FAST, "client": "own", **settings})
-        readers.append(RtspReader("cam", Fixed(url), settings, Timeline(), notebook, losses=losses))
+        readers.append(RtspReader("cam", Fixed(url), settings, Timeline(counts), notebook))
         readers[-1].start()
         return readers[-1]
 
@@ -234,19 +234,19 @@ def test_pictures_in_front_of_the_answer_to_play_are_not_lost(playing, pull, not
 
 
 def test_answers_and_junk_between_pictures_harm_none(playing, pull, notebook):
-    losses = Losses()
+    counts = Counts()
     between = b"RTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n" + b"OPTIONS rtsp://gateway RTSP/1.0\r\nCSeq: 5\r\n\r\njunk$\x04junk"
     camera = playing(behind=between)
-    pull(camera.url(), losses)
+    pull(camera.url(), counts)
     assert notebook.wait(pictures(20))
     assert notebook.wait(lambda _: b"RTSP/1.0 200 OK\r\nCSeq: 5" in camera.received), "its question was answered"
-    assert losses == Losses()
+    assert (counts.lost, counts.torn) == (0, 0)
 
 
 def test_losses_are_counted_for_the_stream(playing, pull, notebook):
-    losses = Losses()
-    pull(playing(skip=(7, 12)).url(), losses)
-    assert notebook.wait(lambda _: losses.packets == 2, 10), losses
+    counts = Counts()
+    pull(playing(skip=(7, 12)).url(), counts)
+    assert notebook.wait(lambda _: counts.lost == 2, 10), counts.lost
 
 
 @pytest.mark.parametrize("transport", ["udp", "auto"])
@@ -320,7 +320,7 @@ garbage = st.one_of(
 @given(st.integers(0, 4), st.lists(garbage, max_size=12))
 def test_camera_that_talks_nonsense_at_any_moment_ends_in_an_error_of_ours(until, nonsense):
     settings = PullSettings(username="a", password="b", open_timeout_s=0.0)
-    session = OwnSession(settings, "tcp", Losses(), sleep=lambda _: None)
+    session = OwnSession(settings, "tcp", Counts(), sleep=lambda _: None)
     session._line = Script([*GOOD[:until], *nonsense])
     try:
         with patch("gateway.sources.own_session.Line", lambda: Script(nonsense)):
@@ -333,7 +333,7 @@ def test_camera_that_talks_nonsense_at_any_moment_ends_in_an_error_of_ours(until
 
 @pytest.mark.parametrize("answer", ["interleaved=300-301", "interleaved=255", "interleaved=0"])
 def test_channels_that_no_packet_can_have_are_not_used(answer):
-    session = OwnSession(PullSettings(), "tcp", Losses(), sleep=lambda _: None)
+    session = OwnSession(PullSettings(), "tcp", Counts(), sleep=lambda _: None)
     script = [*GOOD[:2], GOOD[2].replace(b"interleaved=0-1", answer.encode()), GOOD[3]]
     session._line = Script(script)
     session.open("rtsp://cam/ä b")

@@ -153,8 +153,12 @@ def start() -> None:
     if not (HOME / "loaded").exists():
         sys.exit(f"Unit {NAME} not found.")
     process = subprocess.Popen(
-        [sys.executable, __file__, "--supervise"], start_new_session=True, close_fds=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=(HOME / "log").open("ab"),
+        [sys.executable, __file__, "--supervise"],
+        start_new_session=True,
+        close_fds=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=(HOME / "log").open("ab"),
     )
     (HOME / "supervisor").write_text(str(process.pid))
 

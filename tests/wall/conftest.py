@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import jinja2
 import pytest
@@ -43,7 +43,6 @@ TYPES = {
     ".jpg": "image/jpeg",
 }
 FIRST_PLAYLIST_S = 15.0
-VIEWING_TOKEN = "the-viewing-token"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -184,6 +183,7 @@ class FakeGateway:
         self.site = "Warehouse 3"
         self.login_error = ""
         self.signed_in = True
+        self.rights = ["view"]
         self.accepts_token = False
         """Whether `/?token=` makes a session."""
         self.snapshot = b""
@@ -213,7 +213,7 @@ class FakeGateway:
     def answer(self, handler: BaseHTTPRequestHandler, path: str) -> None:
         context = {"site": self.site, "version": self.version, "csrf": "token", "next": "/", "error": self.login_error}
         context["https_url"] = "https://127.0.0.1:8443/login"
-        if path == "/" and f"token={VIEWING_TOKEN}" in handler.path and "kiosk" not in handler.path:
+        if path == "/" and "token=the-viewing-token" in handler.path and "kiosk" not in handler.path:
             self.signed_in = self.signed_in or self.accepts_token
             handler.send_response(303)
             handler.send_header("Location", "/" if self.signed_in else "/login?next=/")
@@ -242,8 +242,13 @@ class FakeGateway:
                 context, camera=found, stream_id=stream_id, query=f"?{query}" if query else ""
             )
             self._send(handler, 200, "text/html; charset=utf-8", page.encode())
-        elif path == "/api/v1/viewing-token":
-            self._send(handler, 200, "application/json", json.dumps({"token": VIEWING_TOKEN}).encode())
+        elif path == "/api/v1/me":
+            me = {"user": "anna", "rights": self.rights, "cameras": None, "links": True}
+            self._send(handler, 200, "application/json", json.dumps(me).encode())
+        elif path.endswith("/link"):
+            asked = dict(parse_qsl(urlsplit(handler.path).query))
+            token = f"link.{asked['lifetime']}.{asked['stream']}"
+            self._send(handler, 200, "application/json", json.dumps({"token": token, "expires": 1_900_000_000}).encode())
         elif path == "/api/v1/qr.svg":
             self._send(handler, 200, TYPES[".svg"], b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>')
         elif path.endswith("/snapshot.jpg") and self.snapshot:

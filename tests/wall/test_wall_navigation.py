@@ -396,10 +396,17 @@ def test_addresses_warn_of_the_token(
     page.get_by_role("button", name="Copy address").click()
     assert page.locator("#share-watch").input_value() == f"{gateway.url}/watch/c1"
     assert page.locator(".dialog-warning").is_hidden()
-    page.locator(".check", has_text="Works without a login").click()
+    page.locator("#share-lifetime").select_option("8h")
     page.locator(".dialog-warning").wait_for(state="visible")
+    assert "can watch this camera until" in page.locator(".dialog-warning").inner_text()
+    assert page.locator("#share-hls").input_value() == f"{gateway.url}/hls/c1/index.m3u8?token=link.8h.main"
     page.locator(".check", has_text="Small picture").click()
-    assert page.locator("#share-hls").input_value() == f"{gateway.url}/hls/c1.sub/index.m3u8?token=the-viewing-token"
+    until(page, "document.querySelector('#share-hls').value.endsWith('token=link.8h.sub')")
+    assert page.locator("#share-hls").input_value() == f"{gateway.url}/hls/c1.sub/index.m3u8?token=link.8h.sub"
+    assert "366d" not in [option.get_attribute("value") for option in page.locator("#share-lifetime option").all()]
+    page.locator("#share-lifetime").select_option("")
+    page.locator(".dialog-warning").wait_for(state="hidden")
+    assert page.locator("#share-hls").input_value() == f"{gateway.url}/hls/c1.sub/index.m3u8"
     until(page, "document.querySelector('.share-code img').naturalWidth > 0")
     page.get_by_role("button", name="Copy: HLS").click()
     until(page, "document.querySelector('#notice').textContent === 'Copied'")

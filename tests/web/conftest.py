@@ -132,6 +132,7 @@ def app(gateway: FakeGateway, access: Access, tmp_path: Path) -> Flask:
         "wall.html": "wall of {{ site }} {{ version }} csrf={{ csrf }}{% if admin %} for the admin{% endif %}",
         "login.html": "login csrf={{ csrf }} next={{ next }} https={{ https_url }} error={{ error }} key={{ error_key }}",
         "watch.html": "watch {{ camera.name }} {{ stream_id }} query={{ query }}",
+        "health.html": "health of {{ site }}",
         "error.html": "{{ site }}: {{ status }} {{ error }} csrf={{ csrf }}",
     }
     for name, text in templates.items():

@@ -110,6 +110,6 @@ def test_the_page_names_the_fields_of_the_route_and_is_filled_from_its_address(r
 
 def test_the_page_is_for_the_admin(browser: Any, client: Any, access: Any) -> None:
     answer = browser.get("/discovery/adopt?address=10.0.0.9")
-    assert answer.status_code == 302
-    assert answer.headers["Location"] == "/login?next=%2Fdiscovery%2Fadopt%3Faddress%3D10.0.0.9"
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == "/login?next=/discovery/adopt%3Faddress%3D10.0.0.9"
     assert browser.get(f"/discovery/adopt?token={access.viewing_token}").status_code == 403

@@ -9,7 +9,6 @@ import time
 import pytest
 
 from gateway.http.access import Access
-from gateway.web.ports import Readiness
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:correct horse").decode()}
 
@@ -152,20 +151,11 @@ def test_a_defect_is_logged_once_and_redacted(client, gateway, caplog):
     assert "abcdef" not in caplog.text
 
 
-def test_health_needs_no_credentials_and_tells_no_secrets(client, gateway):
-    assert client.get("/healthz").data == b"ok"
-    assert client.get("/readyz").json == {"ready": True, "problems": []}
-    gateway.ready = Readiness(False, ("yard: rtsp://a:hunter22@10.0.0.9 refused",))
-    answer = client.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json == {"ready": False, "problems": ["yard: rtsp://***@10.0.0.9 refused"]}
-
-
 def test_writing_with_a_session_needs_the_page_s_form_token(app, browser):
     @app.post("/api/v1/test-write")
     def write() -> str:
         from gateway.http.access import Right
-        from gateway.web.api import require
+        from gateway.web.rights import require
 
         refused = require(Right.ADMIN)
         return refused if refused is not None else "written"  # type: ignore[return-value]

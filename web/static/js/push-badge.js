@@ -16,7 +16,7 @@ export function pushFace(pushes, i18n) {
   const failing = pushes.some((push) => FAILING.has(push.state));
   const state = failing ? "bad" : pushes.every((push) => push.state === "live") ? "live" : "busy";
   const lines = pushes.map((push) => {
-    const line = i18n.t(`push.${push.state}`, { target: push.name || push.url });
+    const line = i18n.t(`push.${push.state}`, { target: push.name || push.url || i18n.t("push.somewhere") });
     const reason = pushReason(push, i18n);
     return reason ? `${line}: ${reason}` : line;
   });

@@ -4,6 +4,9 @@ import { icon, setIcon } from "./icons.js";
 import { button, element, openDialog } from "./dialog.js";
 
 const DONE_MS = 2000;
+/** How long an address may work without a login, as the API takes it. The long ones are the admin's to give. */
+const LIFETIMES = ["1h", "8h", "1d", "7d"];
+const ADMINS_LIFETIMES = ["30d", "366d"];
 
 /**
  * @param {object} camera as the API describes it
@@ -13,19 +16,22 @@ export function showAddresses(camera, { i18n, announcer, token = null }) {
   const { dialog, body } = openDialog(i18n.t("share.title", { name: camera.name }), i18n.t("dialog.close"), "share");
   const options = element("div", "share-options");
   const rows = element("div", "share-rows");
-  const warning = element("p", "dialog-warning", i18n.t("share.warning"));
+  const warning = element("p", "dialog-warning");
   const side = element("figure", "share-code");
   const image = element("img");
   image.width = 200;
   image.height = 200;
   const caption = element("figcaption", "", i18n.t("share.code"));
   side.append(image, caption);
-  const state = { sub: false, token: null, kind: "watch" };
+  const state = { sub: false, token: null, expires: null, lifetime: "", kind: "watch" };
 
   const render = () => {
     const addresses = cameraAddresses(camera, window.location.origin, state);
     rows.replaceChildren(...addresses.map((address) => addressRow(address)));
     warning.hidden = !state.token;
+    warning.textContent = state.expires
+      ? i18n.t("share.until", { time: new Date(state.expires * 1000).toLocaleString(i18n.language === "zh" ? "zh-CN" : "en-GB") })
+      : i18n.t("share.warning");
     const shown = addresses.find((address) => address.code && address.kind === state.kind) ?? addresses[0];
     const query = new URLSearchParams({ text: shown.text });
     if (token) query.set("token", token);
@@ -62,31 +68,73 @@ export function showAddresses(camera, { i18n, announcer, token = null }) {
     return row;
   };
 
+  /** Asks for another signed address; one that came too late for the newest choice is thrown away. */
+  const sign = async () => {
+    const { lifetime, sub } = state;
+    const link = lifetime ? await signed(camera.id, lifetime, sub) : null;
+    if (lifetime !== state.lifetime || sub !== state.sub) return;
+    state.token = link?.token ?? null;
+    state.expires = link?.expires ?? null;
+    if (lifetime && !link) announcer.tell(i18n.t("share.failed"));
+    render();
+  };
+
   if (camera.streams?.length > 1) {
     options.append(checkbox(i18n.t("share.sub"), (on) => {
       state.sub = on;
-      render();
+      if (state.lifetime) sign();
+      else render();
     }));
   }
-  tokenGiver(token).then((give) => {
-    if (!give) return;
+  if (token) {
     options.append(checkbox(i18n.t("share.token"), (on) => {
-      state.token = on ? give : null;
+      state.token = on ? token : null;
       render();
     }));
-  });
+  } else {
+    lifetimes().then((choices) => {
+      if (!choices.length) return;
+      const label = element("label", "share-lifetime", i18n.t("share.access"));
+      const select = element("select", "field");
+      select.id = "share-lifetime";
+      for (const choice of ["", ...choices]) {
+        const option = element("option", "", i18n.t(choice ? `share.for_${choice}` : "share.with_login"));
+        option.value = choice;
+        select.append(option);
+      }
+      select.addEventListener("change", () => {
+        state.lifetime = select.value;
+        sign();
+      });
+      label.append(select);
+      options.append(label);
+    });
+  }
   const left = element("div", "share-main");
   left.append(options, warning, rows, element("p", "dialog-note", i18n.t("share.note")));
   body.append(left, side);
   render();
 }
 
-/** The viewing token, if this user may give it away; null otherwise. */
-async function tokenGiver(own) {
-  if (own) return own;
+/** How long an address of this user may work without a login; empty if he may give none away. */
+async function lifetimes() {
   try {
-    const response = await fetch("/api/v1/viewing-token", { cache: "no-store" });
-    return response.ok ? (await response.json()).token : null;
+    const response = await fetch("/api/v1/me", { cache: "no-store" });
+    if (!response.ok) return [];
+    const me = await response.json();
+    if (!me.links) return [];
+    return me.rights.includes("admin") ? [...LIFETIMES, ...ADMINS_LIFETIMES] : LIFETIMES;
+  } catch {
+    return [];
+  }
+}
+
+/** A signed token for one stream, `{token, expires}`; null if the gateway gives none. */
+async function signed(cameraId, lifetime, sub) {
+  try {
+    const query = new URLSearchParams({ lifetime, stream: sub ? "sub" : "main" });
+    const response = await fetch(`/api/v1/cameras/${cameraId}/link?${query}`, { cache: "no-store" });
+    return response.ok ? await response.json() : null;
   } catch {
     return null;
   }
