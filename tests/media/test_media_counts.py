@@ -70,7 +70,7 @@ def test_packets_that_are_one_picture_are_counted():
     counts = Counts()
     joiner = Joiner(counts)
     for pts in (0, 0, 3600, 3600, 7200, 7200):
-        joiner.push(Packet(pts, b"x", False))
+        joiner.push(Packet(pts, [b"x"], False))
     assert counts.joined == 2, "the second half of the very first picture is not joined any more"
 
 
