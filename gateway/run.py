@@ -21,6 +21,7 @@ from gateway.http.access import Access
 from gateway.instance import InstanceLock
 from gateway.reload.attempt import Trigger
 from gateway.service import Service
+from gateway.state_files import clear_unfinished
 from gateway.systemd.notify import Notifier
 from gateway.watchdog import Watchdog
 
@@ -54,6 +55,8 @@ def serve(config: Config, started: Started, config_path: Path | None = None) -> 
 async def _serve(config: Config, started: Started, config_path: Path | None) -> tuple[bool, int]:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
+    for folder in (config.data_dir, config.data_dir / "secrets", config.data_dir / "tls"):
+        clear_unfinished(folder)
     access, generated = await asyncio.to_thread(
         Access.open,
         config.data_dir,

@@ -34,7 +34,6 @@ from gateway.http.access import Access, Right
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
-from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import Served
@@ -72,6 +71,7 @@ from gateway.sources.lookout import Lookout
 from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
+from gateway.state_files import write_atomically
 from gateway.ticker import Ticker, move_jobs
 from gateway.web.app import create_app
 from gateway.web.headers import HSTS_S

@@ -178,7 +178,9 @@ make_folders() {
     grep -q '^data_dir:' "$CONFIG/config.yaml.new" || printf '\ndata_dir: %s\n' "$STATE" >>"$CONFIG/config.yaml.new"
     chown "root:$SERVICE" "$CONFIG/config.yaml.new"
     chmod 640 "$CONFIG/config.yaml.new"
+    sync "$CONFIG/config.yaml.new"
     mv -f -- "$CONFIG/config.yaml.new" "$CONFIG/config.yaml"
+    sync "$CONFIG"
 }
 
 # as_service COMMAND...: with the variables and credentials that the service will see, in this process's rights.
@@ -257,6 +259,7 @@ put_into_service() {
     systemctl enable --quiet "$SERVICE"
     ln -sfn -- "$RELEASE" "$PREFIX/current.new"
     mv -fT -- "$PREFIX/current.new" "$PREFIX/current"
+    sync "$PREFIX"
 }
 
 # healthy LIVE: whether what was just started is. Sets WHY.

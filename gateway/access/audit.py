@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.http.private_files import PRIVATE_MODE
 from gateway.redact import redact
+from gateway.state_files import PRIVATE_MODE, set_aside, sync_directory
 
 log = logging.getLogger(__name__)
 
@@ -196,9 +196,11 @@ class AuditLog:
             self._stopping.wait(self._rest_s)
 
     def _write(self, data: bytes) -> None:
+        if self._path.is_dir():
+            set_aside(self._path, "a folder", "a new audit log is begun")
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_MODE)
         try:
-            size = os.fstat(descriptor).st_size
+            size = before = os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":
                 data = b"\n" + data
             while data:
@@ -207,6 +209,8 @@ class AuditLog:
             size = os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
+        if before == 0:
+            sync_directory(self._path.parent)
         if size >= self._max_file_bytes:
             self._rotate()
 

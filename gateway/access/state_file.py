@@ -11,15 +11,17 @@ import fcntl
 import json
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway import state_files
 from gateway.access import tokens
 from gateway.access.tokens import ApiToken
-from gateway.http.private_files import PRIVATE_MODE, belong_to, private_directory, write_atomically
+from gateway.state_files import PRIVATE_MODE, belong_to, private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -35,29 +37,49 @@ class AccessState:
     """Goes into the viewing token: empty is the first one, None that there is none."""
     logins: Mapping[str, str] = field(default_factory=dict)
     """By user: a mark that changes when he logs out everywhere."""
+    others: str = ""
+    """The mark of users without one in `logins`; it changes when these were lost."""
     tokens: tuple[ApiToken, ...] = ()
+
+    def login_of(self, user: str) -> str:
+        """The user's mark."""
+        return self.logins.get(user, self.others)
 
 
 class StateFile:
     """The file and what was last read of it."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Read the file if there is one. Raises OSError."""
+        """Read the file if there is one; a damaged one is set aside. Raises OSError.
+
+        Nothing that was revoked may come back to life because a disk failed: without the file that there was, nothing is
+        granted that could have been in it.
+        """
         directory = private_directory(data_dir / "secrets")
         self._path = directory / FILE_NAME
         self._lock_path = directory / ".access.lock"
         self._seen: tuple[int, int, int] | None = None
         self.state = AccessState()
-        if self._path.exists():
-            # Nothing that was revoked may come back to life because a disk failed.
-            self.state = AccessState(viewing=None)
-            self.refresh()
+        if not os.path.lexists(self._path) and not self._lock_path.exists():
+            return  # nothing was ever revoked or made
+        with self._locked():
+            try:
+                content = _from_json(json.loads(state_files.read(self._path)))
+            except FileNotFoundError:
+                log.error("%s is gone: API tokens and the viewing token are refused; make new ones", self._path)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError):
+                set_aside(self._path, "no list of tokens", "API tokens and the viewing token are refused; make new ones")
+            else:
+                self.state = content
+                self._seen = self._version()
+                return
+            write_atomically(self._path, _encoded(AccessState(viewing=None, others=secrets.token_hex(8))))
+        self.refresh()
 
     def refresh(self) -> bool:
         """Take up what another process wrote. True if it changed. Never raises: an unreadable file changes nothing."""
         try:
-            status = self._path.stat()
-            seen = (status.st_mtime_ns, status.st_ino, status.st_size)
+            seen = self._version()
             if seen == self._seen:
                 return False
             text = self._path.read_text(encoding="utf-8", errors="replace")
@@ -67,7 +89,7 @@ class StateFile:
         try:
             state = _from_json(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            log.error("%s is damaged: API tokens and the viewing token in it are refused; make new ones", self._path)
+            log.error("%s is damaged; the tokens of before count", self._path)
             return False
         changed, self.state = state != self.state, state
         return changed
@@ -77,9 +99,13 @@ class StateFile:
         with self._locked():
             self.refresh()
             state = edit(self.state)
-            write_atomically(self._path, json.dumps(_to_json(state), indent=1).encode() + b"\n")
+            write_atomically(self._path, _encoded(state))
             self.refresh()
         return self.state
+
+    def _version(self) -> tuple[int, int, int]:
+        status = self._path.stat()
+        return status.st_mtime_ns, status.st_ino, status.st_size
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -92,9 +118,10 @@ class StateFile:
             os.close(descriptor)
 
 
-def _to_json(state: AccessState) -> dict[str, Any]:
+def _encoded(state: AccessState) -> bytes:
     kept = [tokens.to_json(token) | {"digest": token.digest} for token in state.tokens]
-    return {"viewing": state.viewing, "logins": dict(state.logins), "tokens": kept}
+    fields = {"viewing": state.viewing, "logins": dict(state.logins), "others": state.others, "tokens": kept}
+    return json.dumps(fields, indent=1).encode() + b"\n"
 
 
 def _from_json(fields: Any) -> AccessState:
@@ -102,5 +129,6 @@ def _from_json(fields: Any) -> AccessState:
     return AccessState(
         viewing=str(viewing) if viewing is not None else None,
         logins={str(user): str(mark) for user, mark in fields["logins"].items()},
+        others=str(fields.get("others", "")),
         tokens=tuple(tokens.from_json(one) for one in fields["tokens"]),
     )

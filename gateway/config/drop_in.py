@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import errno
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway import state_files
 from gateway.config.load import DROP_IN_FOLDER
-from gateway.http.private_files import PRIVATE_MODE
 
 FOLDER_MODE = 0o750
 MAX_NOTE_CHARS = 120
@@ -57,19 +55,7 @@ def write_new(config_path: Path, entry: Entry, note: str, owner: tuple[int, int]
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder") from None
     path = folder / f"{entry.id}.yaml"
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{entry.id}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), PRIVATE_MODE)
-            if owner is not None:
-                os.fchown(file.fileno(), *owner)
-            file.write(render(entry, note))
-            file.flush()
-            os.fsync(file.fileno())
-        path.hardlink_to(temporary)  # unlike a rename it fails if somebody else has taken the name
-    finally:
-        temporary.unlink(missing_ok=True)
+    state_files.write_new(path, render(entry, note).encode(), owner=owner)
     return path
 
 

@@ -3,6 +3,9 @@
 The thread lives while somebody steers and half a minute longer. It has its own connection, with one request at a time;
 while a request is under way only the newest wish is kept, so a slow camera never works off a queue of old movements.
 What moves is stopped when nobody asks any more (`gateway.device.steering`), and when the driver is closed.
+
+The newest command counts, also between kinds: a way to a preset ends the movement that was asked for before it, one that is
+asked for later comes after it, and a stop takes back every way that has not begun.
 """
 
 from __future__ import annotations
@@ -87,10 +90,15 @@ class Driver:
             self._wake()
 
     def stop(self) -> None:
-        """Stop, whoever moves it. Never blocks."""
+        """Stop, whoever moves it; what would set it in motion and has not begun is taken back. Never blocks."""
         with self._changed:
             self._wish, self._halt = None, True
+            taken_back = [errand for errand in self._errands if errand.moves]
+            self._errands = deque(errand for errand in self._errands if not errand.moves)
             self._wake()
+        for errand in taken_back:
+            if errand.future.set_running_or_notify_cancel():
+                errand.future.set_exception(ProtocolError("it was stopped before it began"))
 
     def errand(self, run: Callable[[PtzClient], T], *, moves: bool) -> Future[T]:
         """Have something else done; `moves` tells that the camera goes somewhere by it. Raises Busy. Never blocks."""
@@ -98,6 +106,8 @@ class Driver:
         with self._changed:
             if len(self._errands) >= MAX_WAITING:
                 raise Busy("the camera is busy with earlier commands")
+            if moves:
+                self._wish = None
             self._errands.append(_Errand(run, moves, future))  # type: ignore[arg-type]  # of some T, given back as it came
             self._wake()
         return future
@@ -175,6 +185,8 @@ class Driver:
             if self._halt or (self._closing and steering.moving):
                 steering.halt(self._clock())
             elif self._wish is not None and not self._closing:
+                if any(errand.moves for errand in self._errands):
+                    return  # it was asked for later, so it comes after them
                 steering.wish(self._wish, self._wished_at)
             self._wish, self._halt = None, False
 

@@ -96,7 +96,7 @@ def _load() -> float | None:
 
 def _temperatures(sys: Path) -> tuple[Temperature, ...]:
     found: dict[str, float] = {}
-    for zone in sorted(sys.glob("class/thermal/thermal_zone*")):
+    for zone in sorted(_found(sys, "class/thermal/thermal_zone*")):
         text = _text(zone / "temp").strip()
         if not text.lstrip("-").isdigit():
             continue
@@ -109,7 +109,7 @@ def _temperatures(sys: Path) -> tuple[Temperature, ...]:
 
 def _firmware_bits(sys: Path) -> int | None:
     for pattern in _THROTTLED:
-        for file in sys.glob(pattern):
+        for file in _found(sys, pattern):
             try:
                 return int(_text(file).strip(), 16)
             except ValueError:
@@ -119,11 +119,19 @@ def _firmware_bits(sys: Path) -> int | None:
 
 def _voltage_alarm(sys: Path) -> bool | None:
     """The kernel's own driver (raspberrypi-hwmon) raises an alarm while the supply is below 4.63 V."""
-    for name in sys.glob("class/hwmon/hwmon*/name"):
+    for name in _found(sys, "class/hwmon/hwmon*/name"):
         if _text(name).strip() == "rpi_volt":
             text = _text(name.parent / "in0_lcrit_alarm").strip()
             return text != "0" if text else None
     return None
+
+
+def _found(folder: Path, pattern: str) -> list[Path]:
+    """Nothing while the process has no file descriptor left to look with."""
+    try:
+        return list(folder.glob(pattern))
+    except OSError:
+        return []
 
 
 def _text(file: Path) -> str:

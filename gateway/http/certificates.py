@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.http.addresses import BoxNames, box_names
-from gateway.http.private_files import private_directory, write_atomically
 from gateway.http.tls_files import RENEWED
+from gateway.state_files import private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -103,8 +104,9 @@ class Certificates:
                 raise Damaged("not a certificate authority")  # noqa: TRY301  one place reports every kind of damage
         except FileNotFoundError:
             return None
-        except (Damaged, ValueError, x509.ExtensionNotFound) as error:
-            log.warning("%s is damaged (%s): a new authority is made, install it again", self.authority, error)
+        except (Damaged, ValueError, x509.ExtensionNotFound, IsADirectoryError) as error:
+            for file in (self.authority, self._authority_key):
+                _clear(file, error, "a new authority is made, install it again")
             return None
         if certificate.not_valid_after_utc < self._now() + datetime.timedelta(days=LEAF_DAYS):
             log.warning("%s ends soon: a new authority is made, install it again", self.authority)
@@ -139,8 +141,8 @@ class Certificates:
             covered = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except FileNotFoundError:
             return "there was none"
-        except (Damaged, ValueError, x509.ExtensionNotFound) as error:
-            log.warning("%s is damaged (%s) and is replaced", self.server, error)
+        except (Damaged, ValueError, x509.ExtensionNotFound, IsADirectoryError) as error:
+            _clear(self.server, error, "a new one is made")
             return "the old one was damaged"
         try:
             certificate.verify_directly_issued_by(authority)
@@ -206,6 +208,12 @@ def _read(certificate_file: Path, key_file: Path) -> Pair:
     if certificate.public_key() != key.public_key():
         raise Damaged("key and certificate do not belong together")
     return certificate, key
+
+
+def _clear(file: Path, error: Exception, consequence: str) -> None:
+    why = "a folder" if file.is_dir() else "unreadable" if isinstance(error, OSError) else str(error)
+    if os.path.lexists(file):
+        set_aside(file, why, consequence)
 
 
 def _name(common_name: str) -> x509.Name:

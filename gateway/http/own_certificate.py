@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from gateway.http.private_files import private_directory, write_atomically
 from gateway.http.tls_files import RENEWED
+from gateway.state_files import private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,8 @@ def take_up(certificate: Path, key: Path, target: Path, now: datetime.datetime) 
     if served is not None and served.pem == found.pem:
         return False
     private_directory(target.parent)
+    if target.is_dir():
+        set_aside(target, "a folder", "a new copy is made")
     write_atomically(target, found.pem)
     log.info("certificate for %s in use, it ends on %s", ", ".join(_names(found.leaf)), f"{ends:%Y-%m-%d}")
     return True

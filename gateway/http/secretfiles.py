@@ -7,17 +7,20 @@ hash. Any thread; the caller holds a lock.
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
-from gateway.http.private_files import private_directory, write_atomically
+from gateway import state_files
+from gateway.state_files import private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
 KEY_BYTES = 32
-SCRYPT_PREFIX = "scrypt:"
+_HASH = re.compile(r"scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$[A-Za-z0-9]+\$[0-9a-f]{128}")
+"""As werkzeug writes it. Half of one must not pass: nobody could ever log in."""
 PASSWORD_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Without i, l, o, 0 and 1, which people confuse when they copy from a screen."""
 PASSWORD_GROUPS, PASSWORD_GROUP_CHARS = 3, 5
@@ -41,16 +44,16 @@ class SecretFiles:
     """Both secrets, as they are on disk."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Read or make the files. Raises OSError."""
+        """Read or make the files; a damaged one is set aside. Raises OSError: also when a file cannot be read, because it
+        may be good, and who replaces it locks somebody out."""
         self.data_dir = data_dir
         directory = private_directory(data_dir / "secrets")
         self._hash_file = directory / "admin.hash"
         self._key_file = directory / "session.key"
         self._seen: tuple[int, int] | None = None
         self.session_key = self._load_key()
-        self.password_hash = ""
+        self.password_hash = self._load_hash()
         """Empty: there is no password yet and nobody can log in."""
-        self.refresh()
 
     def refresh(self) -> bool:
         """Take up a hash that was replaced on disk. True if it was. Never raises: an unreadable file changes nothing."""
@@ -63,8 +66,8 @@ class SecretFiles:
         except OSError:
             return False
         self._seen = seen
-        if not text.startswith(SCRYPT_PREFIX) or text.count("$") != 2:
-            log.warning("%s is damaged", self._hash_file)
+        if not _HASH.fullmatch(text):
+            log.warning("%s is damaged; the password of before counts", self._hash_file)
             return False
         changed, self.password_hash = text != self.password_hash, text
         return changed
@@ -74,16 +77,34 @@ class SecretFiles:
         write_atomically(self._hash_file, hashed(password).encode() + b"\n")
         self.refresh()
 
+    def _load_hash(self) -> str:
+        try:
+            text = state_files.read(self._hash_file).decode("utf-8", "replace").strip()
+            status = self._hash_file.stat()
+        except FileNotFoundError:
+            return ""  # a first run
+        except IsADirectoryError:
+            text = "a folder"
+        else:
+            if _HASH.fullmatch(text):
+                self._seen = (status.st_mtime_ns, status.st_ino)
+                return text
+        set_aside(self._hash_file, "no password hash", "the admin needs a new password")
+        return ""
+
     def _load_key(self) -> bytes:
         try:
-            key = bytes.fromhex(self._key_file.read_text(encoding="ascii").strip())
-            if len(key) == KEY_BYTES:
-                return key
-            log.warning("%s is damaged and is replaced: everybody logs in again", self._key_file)
+            key = bytes.fromhex(state_files.read(self._key_file).decode("ascii").strip())
         except FileNotFoundError:
-            pass  # a first run
-        except ValueError:
-            log.warning("%s is damaged and is replaced: everybody logs in again", self._key_file)
+            return self._make_key()
+        except (ValueError, IsADirectoryError):
+            key = b""
+        if len(key) == KEY_BYTES:
+            return key
+        set_aside(self._key_file, "no key", "everybody logs in again, and addresses with a token in them are new ones")
+        return self._make_key()
+
+    def _make_key(self) -> bytes:
         key = secrets.token_bytes(KEY_BYTES)
         write_atomically(self._key_file, key.hex().encode() + b"\n")
         return key

@@ -202,7 +202,7 @@ def _child(module: str, failure: str, *arguments: str) -> bool:
         raise OSError(f"{failure}: it took more than {CHILD_S:.0f} s") from None
     for line in child.stdout.splitlines():
         level, _, text = line.partition(" ")
-        log.log(logging.WARNING if level == "WARNING" else logging.INFO, "%s", text)
+        log.log({"WARNING": logging.WARNING, "ERROR": logging.ERROR}.get(level, logging.INFO), "%s", text)
     if child.returncode not in (0, RENEWED):
         lines = child.stderr.strip().splitlines()
         raise OSError(f"{failure}: {lines[-1] if lines else f'exit code {child.returncode}'}")

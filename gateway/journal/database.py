@@ -6,7 +6,6 @@ matter more. Raises sqlite3.Error; `store` decides what to do about it.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
@@ -16,11 +15,9 @@ from pathlib import Path
 from gateway.journal.availability import HourRow
 from gateway.journal.incident import Incident
 from gateway.journal.kinds import IncidentKind
-
-log = logging.getLogger(__name__)
+from gateway.state_files import set_aside
 
 FILE_NAME = "incidents.db"
-DAMAGED_SUFFIX = ".damaged"
 MAX_ROWS = 20_000
 """Some 3 MB. Beyond it the oldest go, however young they are."""
 HOURS_KEPT_S = 8 * 86400.0
@@ -59,6 +56,8 @@ class Database:
     @classmethod
     def open(cls, path: Path) -> Database:
         """Open or make the file, moving a damaged one aside. Raises sqlite3.Error, OSError."""
+        if path.is_dir():
+            move_aside(path, "a folder")
         try:
             return cls(_connect(path))
         except sqlite3.OperationalError:
@@ -140,12 +139,10 @@ class Database:
 
 
 def move_aside(path: Path, why: str) -> None:
-    """Make room for a new file; the newest damaged one is kept for whoever wants to look. Raises OSError."""
-    kept = path.with_name(path.name + DAMAGED_SUFFIX)
-    path.replace(kept)
+    """Make room for a new file. Raises OSError."""
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    log.error("incidents: %s is damaged (%s): moved to %s, a new one is begun", path.name, why, kept.name)
+    set_aside(path, why, "incidents begin anew")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

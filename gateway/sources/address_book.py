@@ -17,6 +17,7 @@ from typing import Any
 
 from gateway.config.model import Camera
 from gateway.sources.identity import Identity, usable_serial
+from gateway.state_files import set_aside
 
 log = logging.getLogger(__name__)
 
@@ -180,9 +181,16 @@ def _read(path: Path) -> _Content:
         return decode(data)
     except FileNotFoundError:
         return _Content()
-    except (OSError, ValueError, RecursionError) as error:
-        log.warning("%s cannot be read (%s); the cameras are learned anew", path, type(error).__name__)
+    except (ValueError, RecursionError, IsADirectoryError):
+        why = "no address book"
+    except OSError as error:
+        log.warning("%s cannot be read (%s); the cameras are learned anew", path, error.strerror)
         return _Content()
+    try:
+        set_aside(path, why, "the cameras are learned anew")
+    except OSError as error:
+        log.warning("%s is damaged, and cannot be moved away: %s", path, error.strerror)
+    return _Content()
 
 
 def decode(data: bytes) -> _Content:

@@ -125,6 +125,69 @@ def test_stop_reaches_a_camera_that_is_on_its_way_to_a_preset(simulated, driver,
     assert place(simulated)[0] < 0.9
 
 
+class Slow:
+    """A camera that notes what it is told and takes its time for the first thing."""
+
+    def __init__(self):
+        self.told, self.may_answer, self.ptz = [], threading.Event(), self
+        self.asked = threading.Event()
+
+    def __getattr__(self, name):
+        return lambda *_: self.told.append(name)
+
+    def presets(self):
+        self.asked.set()
+        assert self.may_answer.wait(5)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def slow():
+    """A driver that waits for its camera, and the camera."""
+    camera = Slow()
+    driver = Driver("yard", lambda: camera)
+    driver.errand(Slow.presets, moves=False)
+    assert camera.asked.wait(5)
+    yield driver, camera
+    camera.may_answer.set()
+    for thread in driver.close():
+        thread.join(5)
+
+
+def test_a_stop_takes_back_a_preset_that_waits_for_a_slow_camera(slow):
+    driver, camera = slow
+    future = driver.errand(lambda ptz: ptz.go_to("1"), moves=True)
+    kept = driver.errand(lambda ptz: ptz.set_home(), moves=False)
+    driver.stop()
+    camera.may_answer.set()
+    with pytest.raises(ProtocolError, match="stopped before it began"):
+        future.result(5)
+    kept.result(5)
+    assert "go_to" not in camera.told, "somebody pressed Stop, and then it moved"
+    assert "stop" in camera.told
+
+
+def test_a_preset_is_not_overtaken_by_the_movement_before_it(slow, until):
+    driver, camera = slow
+    driver.move(RIGHT)
+    driver.errand(lambda ptz: ptz.go_to("1"), moves=True)
+    camera.may_answer.set()
+    until(lambda: "go_to" in camera.told)
+    time.sleep(0.05)
+    assert "move" not in camera.told
+
+
+def test_a_movement_asked_for_after_a_preset_comes_after_it(slow, until):
+    driver, camera = slow
+    driver.errand(lambda ptz: ptz.go_to("1"), moves=True)
+    driver.move(RIGHT)
+    camera.may_answer.set()
+    until(lambda: "move" in camera.told)
+    assert camera.told[:2] == ["go_to", "move"]
+
+
 def test_closing_stops_what_moves(simulated, driver, until):
     simulated.camera.ptz.quirks.ignores_timeout = True
     driver.move(RIGHT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def test_sensors_that_sleep_or_lie_are_left_out_and_equal_ones_give_the_warmest(
 def test_a_machine_without_anything_answers_all_the_same(tmp_path):
     box = read_box(tmp_path / "gone", tmp_path, tmp_path / "meminfo")
     assert (box.disk_free, box.memory_size, box.temperatures, box.undervolted) == (None, None, (), None)
+
+
+def test_a_process_without_file_descriptors_knows_little_and_says_so(tmp_path, monkeypatch):
+    def none_left(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(Path, "glob", none_left)
+    monkeypatch.setattr(Path, "read_text", none_left)
+    box = read_box(tmp_path)
+    assert (box.temperatures, box.undervolted, box.memory_size) == ((), None, None)
 
 
 def test_this_machine_has_a_disk_memory_a_clock_and_this_process(tmp_path):

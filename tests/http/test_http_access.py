@@ -66,7 +66,7 @@ def test_a_damaged_hash_is_replaced_instead_of_locking_everybody_out(tmp_path: P
 
 
 def test_a_hash_with_impossible_parameters_refuses_instead_of_raising(data_dir: Path, caplog):
-    (data_dir / "secrets" / "admin.hash").write_text("scrypt:3:1:1$salt$00")
+    (data_dir / "secrets" / "admin.hash").write_text("scrypt:3:1:1$salt$" + "00" * 64)
     access = Access(SecretFiles(data_dir))
     assert not access.login_sync("1.2.3.4", "admin", "x").allowed
     assert "gateway passwd" in caplog.text

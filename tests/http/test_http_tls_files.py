@@ -31,12 +31,12 @@ def test_a_folder_that_cannot_be_written_is_told_as_the_reason(tmp_path: Path) -
         ChildMade(tmp_path).ensure()
 
 
-def test_a_damaged_certificate_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_certificate_is_an_error_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = ChildMade(tmp_path)
     files.ensure()
     files.server.write_text("not a certificate")
     assert files.ensure()
-    assert next(record.levelname for record in caplog.records if "damaged" in record.message) == "WARNING"
+    assert next(record.levelname for record in caplog.records if "damaged" in record.message) == "ERROR"
 
 
 def test_the_gateway_itself_never_loads_what_makes_certificates() -> None:

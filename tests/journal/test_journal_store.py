@@ -17,10 +17,11 @@ import pytest
 from gateway.health.box import Box
 from gateway.journal import database as database_module
 from gateway.journal.availability import HourRow
-from gateway.journal.database import DAMAGED_SUFFIX, FILE_NAME, Database
+from gateway.journal.database import FILE_NAME, Database
 from gateway.journal.incident import Incident
 from gateway.journal.kinds import IncidentKind
 from gateway.journal.store import Past, Store
+from gateway.state_files import DAMAGED_SUFFIX
 
 T0 = 1_700_000_000.0
 OPEN_S = 10.0

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
 from child import ROOT, Child, until
 from netns import Host, Lan, why_not
 
-READY_S = 20.0
+READY_S = 60.0
 
 
 class LanCamera:

@@ -19,7 +19,7 @@ from urllib.parse import quote
 from child import ROOT, Child, free_port, until
 
 PASSWORD = "test-bed-password-1"
-READY_S = 20.0
+READY_S = 60.0
 ASK_S = 10.0
 SHOWN = ("live",)
 

@@ -104,6 +104,21 @@ test("going to a preset ends the movement without a stop, which would end the wa
   assert.deepEqual(it.actions(), ["move", "preset"]);
 });
 
+test("a preset waits for a move that is under way, which would otherwise turn the camera away again", async () => {
+  const it = bench({ hold: true });
+  it.sender.move(RIGHT);
+  await it.pass(50);
+  it.sender.stop();
+  const gone = it.sender.command({ action: "preset", preset: "3" });
+  await it.pass(500);
+  assert.deepEqual(it.actions(), ["move", "stop"]);
+  it.release.shift()();
+  await it.pass(50);
+  await gone;
+  await it.pass(2000);
+  assert.deepEqual(it.actions(), ["move", "stop", "preset"]);
+});
+
 test("trouble is told, and when it is over", async () => {
   const it = bench({ status: 403, answer: { error: { message: "You may not do this." } } });
   it.sender.move(RIGHT);

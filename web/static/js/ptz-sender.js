@@ -23,6 +23,8 @@ export class PtzSender {
   #timer = null;
   #underWay = false;
   #overtaken = false;
+  /** Settles when everything sent so far was answered; never rejects. */
+  #answered = Promise.resolve();
   #now;
 
   /** `onTrouble(error)` gets `{status, message}` when something goes wrong, and null when it goes well again. */
@@ -63,6 +65,9 @@ export class PtzSender {
   async command(body) {
     this.#wish = STILL;
     clearTimeout(this.#timer);
+    this.#overtaken = false;
+    // A move or stop that is under way must not arrive after the command: the camera would leave the way to its preset.
+    await this.#answered;
     const answer = await this.#ask("POST", body);
     this.#sent = STILL;
     this.#onTrouble(null);
@@ -89,7 +94,9 @@ export class PtzSender {
     this.#sentAt = this.#now();
     this.#underWay = true;
     try {
-      const answer = await this.#ask("POST", { action: "move", ...this.#sent });
+      const asked = this.#ask("POST", { action: "move", ...this.#sent });
+      this.#answered = Promise.allSettled([this.#answered, asked]);
+      const answer = await asked;
       this.#onTrouble(answer.trouble ? { status: 502, message: answer.trouble } : null);
     } catch (error) {
       this.#onTrouble(error);
@@ -106,7 +113,8 @@ export class PtzSender {
     this.#sent = STILL;
     this.#sentAt = this.#now();
     // keepalive: it goes out although the page is being closed
-    this.#ask("POST", { action: "stop" }, true).catch((error) => this.#onTrouble(error));
+    const asked = this.#ask("POST", { action: "stop" }, true).catch((error) => this.#onTrouble(error));
+    this.#answered = Promise.allSettled([this.#answered, asked]);
   }
 
   async #ask(method, body = undefined, keepalive = false) {
