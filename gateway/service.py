@@ -31,6 +31,7 @@ from gateway.health.view import HealthView
 from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
+from gateway.http.admission import Admission
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
@@ -169,11 +170,13 @@ class Service:
         self._bridge = WsgiBridge(self.pages)
         self.router = router = Router()
         """What is answered without it."""
+        admission = Admission(exempt=access.carries_others)
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         self._health.add_routes(router)
-        router.add_lane("/hls/", Express(self._hls, access.passes))
+        router.add_lane("/hls/", Express(self._hls, access.passes, admission))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
-        self._http = HttpListeners(Application(router, self._bridge, access.as_sent), tls=self._certificate)
+        application = Application(router, self._bridge, access.as_sent, admission)
+        self._http = HttpListeners(application, tls=self._certificate, exempt=access.carries_others)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
         self._parts = Parts(
             access,

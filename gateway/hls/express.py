@@ -23,6 +23,7 @@ from gateway.hls.delivery import BadDirective, Directives, Verdict
 from gateway.hls.server import MAX_QUERY_CHARS, PREFIX, HlsService
 from gateway.hls.viewers import KIND, Viewer
 from gateway.hls.window import Window
+from gateway.http.admission import Admission, Turned
 from gateway.http.calls import Call, HandOver
 from gateway.http.guard import TOKEN_MARK
 from gateway.http.messages import Response
@@ -45,23 +46,37 @@ Wanted = Directives | str
 class _Held:
     """A request that waits."""
 
-    __slots__ = ("call", "compressed", "hand_over", "since", "viewer")
+    __slots__ = ("address", "admission", "call", "compressed", "hand_over", "since", "viewer")
 
-    def __init__(self, call: Call, hand_over: HandOver, viewer: Viewer, since: float, *, compressed: bool) -> None:
+    def __init__(
+        self,
+        call: Call,
+        hand_over: HandOver,
+        viewer: Viewer,
+        since: float,
+        place: tuple[Admission, str],
+        *,
+        compressed: bool,
+    ) -> None:
         self.call = call
         self.hand_over = hand_over
         self.viewer = viewer
         self.since = since
         self.compressed = compressed
+        self.admission, self.address = place
         viewer.requests += 1
 
     def answer(self, response: Response) -> None:
-        self.viewer.requests -= 1
+        self._let_go()
         _send(self.call, response)
 
     def give_up(self) -> None:
-        self.viewer.requests -= 1
+        self._let_go()
         self.hand_over(self.call)
+
+    def _let_go(self) -> None:
+        self.viewer.requests -= 1
+        self.admission.give_back(self.address)
 
 
 class Counter:
@@ -185,9 +200,11 @@ class Counter:
 class Express:
     """A `gateway.http.calls.Lane` for `/hls/`."""
 
-    def __init__(self, service: HlsService, passes: Passes) -> None:
+    def __init__(self, service: HlsService, passes: Passes, admission: Admission | None = None) -> None:
+        """Held requests are counted by `admission`, as those that wait in tasks are."""
         self._service = service
         self._passes = passes
+        self._admission = admission or Admission()
         self._loop = asyncio.get_running_loop()
         self._counters: dict[str, Counter] = {}
         self._queries: dict[str, Directives] = {}
@@ -232,7 +249,12 @@ class Express:
             _send(call, response)
             counter.count(response)
         else:
-            counter.hold(wanted, _Held(call, hand_over, viewer, self._loop.time(), compressed=compressed))
+            try:
+                self._admission.take(key[0])
+            except Turned:
+                return False  # the normal path says so
+            now = self._loop.time()
+            counter.hold(wanted, _Held(call, hand_over, viewer, now, (self._admission, key[0]), compressed=compressed))
         return True
 
     def release(self) -> None:

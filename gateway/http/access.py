@@ -29,6 +29,7 @@ from gateway.access.grants import Grant, Right, accounts_of
 from gateway.access.keyring import ADMIN, VIEWER, Keyring
 from gateway.access.proxy import TrustedProxies
 from gateway.config.model import Auth, Config
+from gateway.http.admission import is_loopback
 from gateway.http.credentials import Password, basic, bearer, cookie, from_parameters
 from gateway.http.messages import Request
 from gateway.http.passes import Passes
@@ -193,6 +194,11 @@ class Access:
     def as_sent(self, request: Request) -> Request:
         """The request as its real client sent it, if it comes through a trusted proxy."""
         return request if self._proxies is None else self._proxies.resolve(request)
+
+    def carries_others(self, address: str) -> bool:
+        """Whether many clients come from this address: this machine's own, or a trusted proxy's. Any thread."""
+        proxies = self._proxies
+        return is_loopback(address) or (proxies is not None and proxies.knows(address))
 
     @property
     def viewing_token(self) -> str:

@@ -15,6 +15,7 @@ from synthetic import camera
 from gateway.hls import express
 from gateway.hls.express import Express, directives_of
 from gateway.hls.server import HlsService, HlsSettings
+from gateway.http.admission import Admission, RequestLimits
 from gateway.http.messages import Request, Response
 from gateway.http.passes import Passes, of_request, of_token
 from gateway.media.frame import Frame
@@ -77,7 +78,8 @@ class House:
         )
         self.service.attach(self.cam)
         self.passes = Passes(lambda: None, 2.0, lambda: self.now)
-        self.lane = Express(self.service, self.passes)
+        self.admission = Admission(RequestLimits(per_address=3))
+        self.lane = Express(self.service, self.passes, self.admission)
         self.admit()
 
     def admit(self) -> None:
@@ -283,5 +285,23 @@ def test_directives_are_read_and_credentials_are_not_kept() -> None:
         for number in range(express.MAX_QUERIES + 10):
             house.lane._directives(f"_HLS_msn={number}")
         assert len(house.lane._queries) <= express.MAX_QUERIES
+
+    run(scenario)
+
+
+def test_held_requests_count_as_those_that_wait_in_tasks_and_one_too_many_is_left_to_the_normal_path() -> None:
+    async def scenario(house: House) -> None:
+        query, part = await house.hint()
+        held = [house.held(f"/hls/cam/live.m3u8{query}"), house.held(part), house.held(part)]
+        assert house.admission.under_way == 3
+        assert house.call(part).handed_over == 1, "the normal path answers 503"
+        other = house.call(part, client="10.0.0.2:5000")
+        assert house.admission.under_way == 4
+        await push_until(house, held[0])
+        await push_until(house, other)
+        assert house.admission.under_way == 0
+        late = house.held((await house.hint())[1])
+        house.lane.release()
+        assert (late.handed_over, house.admission.under_way) == (1, 0)
 
     run(scenario)

@@ -14,7 +14,7 @@ from werkzeug.security import generate_password_hash
 
 from gateway.access.grants import Grant
 from gateway.access.tokens import TokenWish
-from gateway.config.model import Auth, Camera, Config, Role, Secret, User
+from gateway.config.model import Auth, Camera, Config, ProxyTrust, Role, Secret, User
 from gateway.http import access as access_module
 from gateway.http.access import ADMIN, ANONYMOUS, VIEWER, Access, Decision, Proof, Right
 from gateway.http.secretfiles import SecretFiles
@@ -394,3 +394,16 @@ def test_a_proxy_s_user_does_not_hide_better_credentials_and_needs_to_be_one_of_
     assert decide(access, request).proof is Proof.PROXY
     for name in ("bert", "viewer", "token:x", "link:admin", "play:admin", ""):
         assert not decide(access, dataclasses.replace(make(), user=name)).allowed
+
+
+def test_many_come_from_a_trusted_proxy_and_a_reload_changes_which(data_dir: Path) -> None:
+    access = Access(SecretFiles(data_dir))
+    assert access.carries_others("127.0.0.1")
+    assert not access.carries_others("10.0.0.2")
+    access.configure(Config(auth=Auth(proxy=ProxyTrust(("10.0.0.0/24",)))))
+    assert access.carries_others("10.0.0.2")
+    assert access.carries_others("::1")
+    assert not access.carries_others("10.0.1.2")
+    assert not access.carries_others("nonsense")
+    access.configure(Config())
+    assert not access.carries_others("10.0.0.2")

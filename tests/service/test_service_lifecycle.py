@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.config.model import Camera, HostPort, Listen, Onvif, Secret
+from gateway.config.model import Auth, Camera, HostPort, Listen, Onvif, ProxyTrust, Secret
 from gateway.errors import InstanceError, ListenError, Unreachable
 from gateway.instance import InstanceLock
 from gateway.onvif.wsdiscovery import Device
@@ -230,4 +230,16 @@ def test_recorders_find_this_gateway_and_it_does_not_find_itself(config, serving
         assert service.port("rtsp") is None
 
     told = []
+    asyncio.run(main())
+
+
+def test_connections_of_a_trusted_proxy_have_no_bound_of_their_own_also_after_a_reload(config, serving):
+    async def main():
+        async with serving(config) as service:
+            exempt = service._http.warden.exempt
+            assert not exempt("192.0.2.8")
+            await service.reload(replace(config, auth=Auth(proxy=ProxyTrust(("192.0.2.8/32",)))))
+            assert exempt("192.0.2.8")
+            assert not exempt("192.0.2.9")
+
     asyncio.run(main())
