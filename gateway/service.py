@@ -153,7 +153,8 @@ class Service:
             rtsp_port=lambda: self.port("rtsp"),
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
-        self._relief = Relief((self._hls, self._live, self._rtmp, self._rtsp), self._hls.be_frugal, give_back)
+        self._relief = Relief((self._hls, self._live, self._rtmp, self._rtsp), self._be_frugal, give_back)
+        self._frugal = False
         self._phase = "starting"
         self._health = Health(
             config,
@@ -489,9 +490,18 @@ class Service:
         move_jobs(self._scheduler, step_s)
         self._http.check_certificate()
 
+    def _be_frugal(self, frugal: bool) -> None:
+        self._frugal = frugal
+        self._hls.be_frugal(frugal)
+        for stream in self._streams.values():
+            stream.be_frugal(frugal)
+
     def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
+            if self._frugal:
+                for stream in source.streams:  # also those that were added since
+                    stream.be_frugal(True)
             self._devices.observe(source)
         self._health.tick()
         self._ticked_at = time.monotonic()

@@ -127,6 +127,7 @@ def wall_view(view: View) -> WallView:
 def discovered_view(sighting: Sighting, where: Whereabouts, cameras: Sequence[Camera]) -> DiscoveredView:
     """One device found on the network, and the configured camera that it is."""
     entry, told = sighting.entry, sighting.introduction
+    unix = time.time() - time.monotonic()
     device = entry.device
     camera = next((camera for camera in cameras if camera.id == sighting.camera_id), None)
     known = where.book.get(camera) if camera is not None else None
@@ -136,8 +137,8 @@ def discovered_view(sighting: Sighting, where: Whereabouts, cameras: Sequence[Ca
         xaddrs=device.xaddrs,
         name=device.name,
         hardware=device.hardware,
-        first_seen=entry.first_seen,
-        last_seen=entry.last_seen,
+        first_seen=unix + entry.first_seen,
+        last_seen=unix + entry.last_seen,
         camera_id=sighting.camera_id,
         state=_presence(sighting, bool(known and known.found)),
         manufacturer=(known.manufacturer if known else told.manufacturer if told else "") or device.manufacturer,

@@ -78,6 +78,10 @@ class Stream:
         """What outputs offer now: video first, then audio. Empty before the first session."""
         return self._trackset.tracks
 
+    def be_frugal(self, frugal: bool) -> None:
+        """Hold less of the past while memory is short."""
+        self._gop.be_frugal(frugal)
+
     @property
     def gop_bytes(self) -> int:
         """Memory held by the GOP cache."""

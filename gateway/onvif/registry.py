@@ -33,7 +33,7 @@ class Change(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A device with its history. Times are in the clock of the caller (Unix seconds for the API)."""
+    """A device with its history. Times are monotonic: a clock that is set makes nobody gone."""
 
     device: Device
     first_seen: float

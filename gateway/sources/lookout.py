@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass
@@ -87,8 +88,8 @@ class Lookout:
         self.ticked_at = monotonic()
         """The monotonic time of the last tick's end."""
         self._searching = False
-        self._searched_at = 0.0
-        """Unix seconds of the last whole search's end."""
+        self._searched_at = -math.inf
+        """Monotonic time of the last whole search's end."""
         self._away: dict[str, tuple[float, int]] = {}
         """Cameras without pictures: since when (monotonic), and how many extra searches there have been."""
         self._asked: dict[str, float] = {}
@@ -180,7 +181,7 @@ class Lookout:
 
     async def _take(self, devices: list[Device], *, whole: bool) -> None:
         macs = await asyncio.to_thread(neighbours.macs)
-        now = time.time()
+        now = self._monotonic()
         own = [interface.address for interface in interfaces.every()]
         others = [device for device in devices if device.endpoint not in self._ignore]
         events = self._registry.seen(others, now, macs, own)

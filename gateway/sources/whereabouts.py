@@ -11,6 +11,7 @@ book, which has a lock, and in values that are replaced as a whole.
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import threading
 import time
@@ -68,14 +69,14 @@ class Whereabouts:
         *,
         mac_of: Callable[[str], str] = neighbours.mac_of,
         who_is: Callable[[str, int], Device | None] = inquiry.who_is,
-        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.book = book if book is not None else AddressBook()
         self._mac_of = mac_of
         self._who_is = who_is
-        self._wall = wall
+        self._monotonic = monotonic
         self._here: tuple[Entry, ...] = ()
-        self._since = 0.0
+        self._since = -math.inf
         self._cameras: tuple[Camera, ...] = ()
         self._turns = threading.Lock()
         """Held to replace the two values that follow: when a switch fails, the readers of many cameras miss them at once."""
@@ -108,7 +109,7 @@ class Whereabouts:
         with self._turns:
             if moved:
                 self._at_configured ^= {camera.id}
-            self._missed_at = {**self._missed_at, camera.id: self._wall()}
+            self._missed_at = {**self._missed_at, camera.id: self._monotonic()}
 
     def pairs(self) -> list[tuple[Device, Camera]]:
         """Every device that is here with every configured camera that it is."""
@@ -219,7 +220,7 @@ class Whereabouts:
         if one.live or camera.address is None or known is None:
             return None
         fresh = (entry for entry in self._here if entry.last_seen >= self._since)
-        missed_at = self._missed_at.get(camera.id, 0.0)
+        missed_at = self._missed_at.get(camera.id, -math.inf)
         found = [entry for entry in fresh if entry.last_seen > missed_at and self._is(known.identity, entry)]
         here = self._address(camera)
         if not found or any(_stands_at(entry.device, here) for entry in found):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.media.frame import Frame
-from gateway.media.gop import GopCache
+from gateway.media.gop import FRUGAL_BYTES, GopCache
 from gateway.media.stream import Stream
 from gateway.media.track import Codec, Kind, TrackConfig
 
@@ -182,6 +182,22 @@ def test_endless_gop_does_not_eat_the_memory():
     assert cache.size <= 1000
     cache.append(picture(20, key=True))
     assert len(cache.frames) == 1
+
+
+def test_less_of_the_past_is_kept_while_memory_is_short(stream):
+    big = FRUGAL_BYTES // 2
+    stream.begin(frozenset({Kind.VIDEO}))
+    stream.push([picture(0, key=True, size=big), picture(1, size=big), picture(2, size=big)])
+    assert stream.gop_bytes == 3 * big
+    stream.be_frugal(True)
+    assert stream.gop_bytes == 0
+    stream.push([picture(3, key=True, size=big), picture(4, size=big)])
+    assert stream.gop_bytes == 2 * big, "what fits is there for the next viewer"
+    stream.push([picture(5, size=big)])
+    assert stream.gop_bytes == 0
+    stream.be_frugal(False)
+    stream.push([picture(6, key=True, size=big), picture(7, size=big), picture(8, size=big)])
+    assert stream.gop_bytes == 3 * big
 
 
 def test_meter_measures_rate_and_keyframe_interval(stream, clock):

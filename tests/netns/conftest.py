@@ -8,11 +8,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
 
+from bad_wire import Wire, plug_badly
 from child import ROOT, Child, until
 from netns import Host, Lan, why_not
 
@@ -22,12 +24,19 @@ READY_S = 60.0
 class LanCamera:
     """A simulated camera on a host of its own."""
 
-    def __init__(self, lan: Lan, name: str, number: int, folder: Path, *, http_port: int = 80) -> None:
+    def __init__(
+        self, lan: Lan, name: str, number: int, folder: Path, *, http_port: int = 80, size: str = "", bad_wire: bool = False
+    ) -> None:
         self.lan, self.number, self.http_port = lan, number, http_port
-        self.host: Host = lan.plug(f"c{len(lan.hosts)}", number)
+        self.wire: Wire | None = None
+        self.host: Host
+        if bad_wire:
+            self.host, self.wire = plug_badly(lan, f"c{len(lan.hosts)}", number)
+        else:
+            self.host = lan.plug(f"c{len(lan.hosts)}", number)
         script = str(Path(__file__).resolve().parents[1] / "testbed" / "virtual_camera.py")
         self.child = Child(
-            [*self.host.enter, sys.executable, script, name, str(http_port)],
+            [*self.host.enter, sys.executable, script, name, str(http_port), *([size] if size else [])],
             folder / f"camera-{number}.log",
             {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         )
@@ -74,8 +83,10 @@ def lan_camera(lan: Lan, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
     folder = tmp_path_factory.mktemp("cameras")
     with ExitStack() as stack:
 
-        def start(name: str, number: int, **options: int) -> LanCamera:
+        def start(name: str, number: int, **options: Any) -> LanCamera:
             camera = LanCamera(lan, name, number, folder, **options)
+            if camera.wire is not None:
+                stack.callback(camera.wire.cut)
             stack.callback(camera.child.end)
             return camera
 

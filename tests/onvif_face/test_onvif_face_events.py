@@ -32,10 +32,15 @@ class Device:
 
     def __init__(self) -> None:
         self.now = START
+        self.step = 0.0
+        """How far its clock was set."""
         self.signals = {"yard": False, "gate": True}
         self.plan: dict[float, dict[str, bool]] = {}
-        services = events_services(lambda: self.signals, clock=lambda: self.now, pause=self._pause)
-        self.face = OnvifFace(services, Access(TokenJudge({}), lambda: None), clock=lambda: self.now)
+        services = events_services(lambda: self.signals, clock=self._clock, monotonic=lambda: self.now, pause=self._pause)
+        self.face = OnvifFace(services, Access(TokenJudge({}), lambda: None), clock=self._clock)
+
+    def _clock(self) -> float:
+        return self.now + self.step
 
     async def _pause(self, seconds: float) -> None:
         self.now += seconds
@@ -66,6 +71,18 @@ def test_a_new_client_is_told_the_state_of_every_camera_at_once():
     device = Device()
     assert device.pull(device.subscribe()) == [("Initialized", "yard", "false"), ("Initialized", "gate", "true")]
     assert device.now == START
+
+
+@pytest.mark.parametrize("step", [-1e6, 1e6])
+def test_a_clock_that_is_set_ends_no_subscription_and_makes_none_immortal(step: float):
+    device = Device()
+    path = device.subscribe("PT60S")
+    device.pull(path)
+    device.step = step
+    device.signals = {"yard": True, "gate": True}
+    assert device.pull(path) == [("Changed", "yard", "true")]
+    device.now += 61
+    assert device.call("PullMessages", "<Timeout>PT0S</Timeout>", path).status != 200
 
 
 def test_a_waiting_client_is_told_when_a_camera_goes_and_returns_nothing_in_vain():

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.config.model import Camera
 from gateway.gauges import Gauges
 from gateway.hls.viewers import Viewers
 from gateway.media.demand import Demand
+from gateway.media.stream import Stream
 from gateway.pressure import CALM_S, Figures, Level, Pressure, shed
 from gateway.relief import Relief
 
@@ -175,3 +177,23 @@ def test_an_hls_viewer_that_was_sent_away_is_refused_for_a_while_and_the_oldest_
     assert viewers.was_sent_away(("second",))
     now[0] = 31.0
     assert not viewers.was_sent_away(("third",))
+
+
+def test_cameras_that_come_while_memory_is_short_hold_less_too(config, serving, monkeypatch):
+    told = []
+    monkeypatch.setattr(Stream, "be_frugal", lambda stream, frugal: told.append((stream.id, frugal)))
+    yard, gate = (Camera(name, name, rtsp="rtsp://127.0.0.1:1/live") for name in ("yard", "gate"))
+
+    async def main():
+        async with serving(replace(config, cameras=(yard,))) as service:
+            service._relief._frugal(True)
+            await service.reload(replace(config, cameras=(yard, gate)))
+            service._tick()
+            assert {("yard", True), ("gate", True)} <= set(told)
+            told.clear()
+            service._relief._frugal(False)
+            service._tick()
+            assert {("yard", False), ("gate", False)} <= set(told)
+            assert not any(frugal for _, frugal in told)
+
+    asyncio.run(main())

@@ -246,6 +246,23 @@ def test_camera_that_is_seen_again_is_tried_and_goodbye_marks_it_as_gone():
     play(scenario)
 
 
+def test_clock_that_is_set_makes_nobody_gone(monkeypatch):
+    """A box without a clock of its own hears what time it is minutes after its start: 56 years pass at once."""
+
+    async def scenario(scene):
+        scene.answers = [device("10.0.0.5")]
+        await scene.lookout.search()
+        monkeypatch.setattr("time.time", lambda: 4e9)
+        scene.answers = [device("10.0.0.6", "urn:uuid:other")]
+        await scene.lookout.search()
+        assert [one.entry.gone for one in scene.lookout.sightings()] == [False, False]
+        scene.now += 200.0
+        await scene.lookout.search()
+        assert [one.entry.gone for one in scene.lookout.sightings()] == [True, False]
+
+    play(scenario)
+
+
 def test_camera_that_has_just_started_is_tried_at_once():
     async def scenario(scene):
         scene.known()

@@ -44,7 +44,7 @@ class Network:
 
     def whereabouts(self, *cameras):
         mac_of = lambda host: self.macs.get(host, "")  # noqa: E731
-        where = Whereabouts(AddressBook(), mac_of=mac_of, who_is=self.who_is, wall=lambda: self.now)
+        where = Whereabouts(AddressBook(), mac_of=mac_of, who_is=self.who_is, monotonic=lambda: self.now)
         where.configure(cameras or (CAM,))
         return where
 

@@ -88,10 +88,15 @@ class GatewayProcess:
 
     def get(self, path: str, scheme: str = "http", *, login: bool = True) -> tuple[int, bytes]:
         """Status and body of a GET as admin, or as nobody."""
-        request = urllib.request.Request(f"{scheme}://127.0.0.1:{self.ports[scheme]}{path}")
+        return self.fetch(f"{scheme}://127.0.0.1:{self.ports[scheme]}{path}", login=login)
+
+    @staticmethod
+    def fetch(url: str, *, login: bool = True) -> tuple[int, bytes]:
+        """Status and body of a GET as admin, or as nobody."""
+        request = urllib.request.Request(url)
         if login:
             request.add_header("Authorization", "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode())
-        context = ssl._create_unverified_context() if scheme == "https" else None
+        context = ssl._create_unverified_context() if url.startswith("https:") else None
         try:
             with urllib.request.urlopen(request, timeout=ASK_S, context=context) as answer:
                 return answer.status, answer.read()

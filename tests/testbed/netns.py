@@ -20,6 +20,8 @@ from gateway_process import GatewayProcess
 T = TypeVar("T")
 
 NETWORK = "10.219.77"
+PREFIX = os.environ.get("GATEWAY_NETNS_PREFIX", "cgw")
+"""Of the namespaces' names, for who runs several test beds on one machine."""
 CLONE_NEWNET = 0x40000000
 IP_S = 10.0
 
@@ -30,7 +32,7 @@ def why_not() -> str:
         return "network namespaces need root"
     if shutil.which("ip") is None:
         return "the program `ip` (iproute2) is missing"
-    name = f"cgw{os.getpid()}try"
+    name = f"{PREFIX}{os.getpid()}try"
     try:
         ip("netns", "add", name)
     except subprocess.CalledProcessError as error:
@@ -54,7 +56,7 @@ class Host:
     """One host of the network."""
 
     def __init__(self, name: str) -> None:
-        self.namespace = f"cgw{os.getpid()}{name}"
+        self.namespace = f"{PREFIX}{os.getpid()}{name}"
 
     def ip(self, *arguments: str) -> None:
         """Run `ip` there."""
@@ -97,7 +99,7 @@ class Lan:
 
     def __init__(self) -> None:
         self.hosts: list[Host] = []
-        self.gateway = self._host("gw")
+        self.gateway = self.add("gw")
         gateway = self.gateway
         gateway.ip("link", "add", "first0", "type", "bridge")
         gateway.ip("addr", "add", "192.0.2.1/24", "dev", "first0")
@@ -108,7 +110,7 @@ class Lan:
 
     def plug(self, name: str, number: int) -> Host:
         """Another host with the address that ends with `number`."""
-        host = self._host(name)
+        host = self.add(name)
         port = f"p{len(self.hosts)}"
         self.gateway.ip("link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", host.namespace)
         self.gateway.ip("link", "set", port, "master", "lan0", "up")
@@ -126,7 +128,8 @@ class Lan:
         for host in self.hosts:
             subprocess.run(["ip", "netns", "del", host.namespace], check=False, capture_output=True, timeout=IP_S)
 
-    def _host(self, name: str) -> Host:
+    def add(self, name: str) -> Host:
+        """A host without a cable."""
         host = Host(name)
         ip("netns", "add", host.namespace)
         self.hosts.append(host)
@@ -142,9 +145,11 @@ def address(number: int) -> str:
 class GatewayThere(GatewayProcess):
     """The gateway on a host of such a network."""
 
-    def __init__(self, host: Host, folder: Path, cameras: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, host: Host, folder: Path, cameras: Mapping[str, Any], settings: Mapping[str, Any], *, wait: bool = True
+    ) -> None:
         self.host = host
-        super().__init__(folder, cameras, settings, enter=host.enter)
+        super().__init__(folder, cameras, settings, wait=wait, enter=host.enter)
 
     def get(self, path: str, scheme: str = "http", *, login: bool = True) -> tuple[int, bytes]:
         """Status and body of a GET."""

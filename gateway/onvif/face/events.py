@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -63,7 +64,7 @@ class _PullPoint:
 
 
 class PullPoints:
-    """The pull points of all clients. Times are Unix seconds of the device's clock."""
+    """The pull points of all clients. Times are monotonic: a clock that is set must not end what a recorder listens to."""
 
     def __init__(self) -> None:
         self._points: dict[str, _PullPoint] = {}
@@ -89,18 +90,21 @@ class PullPoints:
         """End one; harmless if there is none."""
         self._points.pop(key, None)
 
-    def messages(self, key: str, signals: Signals, now: float, limit: int) -> list[str]:
-        """What this client has not been told yet, at most `limit` messages. Raises SoapFault as `find` does."""
+    def messages(self, key: str, signals: Signals, now: float, limit: int, *, wall: float) -> list[str]:
+        """What this client has not been told yet, at most `limit` messages. Raises SoapFault as `find` does.
+
+        `wall` is what the device's clock shows, in Unix seconds.
+        """
         told = self.find(key, now).told
         found: list[str] = []
         for source, lost in signals.items():
             if told.get(source) is lost or len(found) >= limit:
                 continue
-            found.append(_message(source, lost, "Changed" if source in told else "Initialized", now))
+            found.append(_message(source, lost, "Changed" if source in told else "Initialized", wall))
             told[source] = lost
         for source in [source for source in told if source not in signals]:
             if len(found) < limit:
-                found.append(_message(source, told.pop(source), "Deleted", now))
+                found.append(_message(source, told.pop(source), "Deleted", wall))
         return found
 
 
@@ -108,6 +112,7 @@ def events_services(
     signals: Callable[[], Signals],
     *,
     clock: Callable[[], float],
+    monotonic: Callable[[], float] = time.monotonic,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> tuple[Service, Service]:
     """The events service, and the part of it that stands in WS-Notification's namespace. `clock` is the device's own."""
@@ -115,12 +120,12 @@ def events_services(
 
     def create(call: Call, request: OnvifRequest) -> str:
         now = clock()
-        ends = _end(call.text("InitialTerminationTime"), now)
-        key = points.create(ends, now)
+        life_s = _life_s(call.text("InitialTerminationTime"), now)
+        key = points.create(monotonic() + life_s, monotonic())
         return (
             f"<tev:SubscriptionReference><a:Address>{request.url(PULL_POINT_PATH + key)}</a:Address>"
             f"</tev:SubscriptionReference><wsnt:CurrentTime>{zulu(now)}</wsnt:CurrentTime>"
-            f"<wsnt:TerminationTime>{zulu(ends)}</wsnt:TerminationTime>"
+            f"<wsnt:TerminationTime>{zulu(now + life_s)}</wsnt:TerminationTime>"
         )
 
     async def pull(call: Call, request: OnvifRequest) -> str:
@@ -128,31 +133,33 @@ def events_services(
         wait_s = min(duration_s(call.text("Timeout") or "PT0S") or 0.0, LONGEST_WAIT_S)
         limit = _limit(call.text("MessageLimit"))
         for _ in range(round(wait_s / LOOK_EVERY_S)):
-            if found := points.messages(key, signals(), clock(), limit):
+            if found := points.messages(key, signals(), monotonic(), limit, wall=clock()):
                 break
             await pause(LOOK_EVERY_S)
         else:
-            found = points.messages(key, signals(), clock(), limit)
+            found = points.messages(key, signals(), monotonic(), limit, wall=clock())
         now = clock()
+        ends = now + points.find(key, monotonic()).ends - monotonic()
         return (
             f"<tev:CurrentTime>{zulu(now)}</tev:CurrentTime>"
-            f"<tev:TerminationTime>{zulu(points.find(key, now).ends)}</tev:TerminationTime>{''.join(found)}"
+            f"<tev:TerminationTime>{zulu(ends)}</tev:TerminationTime>{''.join(found)}"
         )
 
     def synchronise(_call: Call, request: OnvifRequest) -> str:
-        points.find(_key(request), clock()).told.clear()
+        points.find(_key(request), monotonic()).told.clear()
         return ""
 
     def renew(call: Call, request: OnvifRequest) -> str:
         now = clock()
-        point = points.find(_key(request), now)
-        point.ends = _end(call.text("TerminationTime"), now)
+        point = points.find(_key(request), monotonic())
+        life_s = _life_s(call.text("TerminationTime"), now)
+        point.ends = monotonic() + life_s
         return (
-            f"<wsnt:TerminationTime>{zulu(point.ends)}</wsnt:TerminationTime><wsnt:CurrentTime>{zulu(now)}</wsnt:CurrentTime>"
+            f"<wsnt:TerminationTime>{zulu(now + life_s)}</wsnt:TerminationTime><wsnt:CurrentTime>{zulu(now)}</wsnt:CurrentTime>"
         )
 
     def unsubscribe(_call: Call, request: OnvifRequest) -> str:
-        points.find(_key(request), clock())
+        points.find(_key(request), monotonic())
         points.remove(_key(request))
         return ""
 
@@ -206,17 +213,17 @@ def zulu(moment: float) -> str:
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _end(text: str | None, now: float) -> float:
-    """When a subscription ends that was asked for with this duration or moment. Raises SoapFault."""
+def _life_s(text: str | None, now: float) -> float:
+    """How long a subscription lives that was asked for with this duration, or moment of the device's clock. SoapFault."""
     if not text:
-        return now + DEFAULT_LIFE_S
+        return DEFAULT_LIFE_S
     length = duration_s(text)
     if length is None:
         moment = parse_time(text)
         length = None if moment is None else moment - now
     if length is None or length <= 0:
         raise SoapFault("the termination time is none, or has passed", "InvalidArgVal", "UnacceptableTerminationTime")
-    return now + min(length, LONGEST_LIFE_S)
+    return min(length, LONGEST_LIFE_S)
 
 
 def _key(request: OnvifRequest) -> str:
