@@ -29,7 +29,7 @@ from gateway.errors import ListenError
 from gateway.http.admission import is_loopback
 from gateway.http.intake import spawner
 from gateway.http.rsgi import Application
-from gateway.http.tls_files import TlsFiles, version
+from gateway.http.tls_files import TlsFiles, servable, version
 from gateway.http.warden import SocketLimits, Warden
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ HEAD_TIMEOUT_MS = 10_000
 KILL_TIMEOUT_S = 1.5
 START_DEADLINE_S = 5.0
 START_POLL_S = 0.02
+FIRST_CHECK_S = 2.0
+"""A certificate that is there is served at once, and looked at when cameras and viewers are back."""
 RENEWAL_CHECK_S = 60.0
 """Costs two system calls while nothing has changed. The box may get another address at any time, the clock may be set, and a
 certificate that is replaced on the disk should be seen within minutes also where nobody watches files."""
@@ -141,8 +143,11 @@ class HttpListeners:
 
     async def open(self, scheme: str, address: Address) -> HttpDoor:
         """Open one more port, which belongs to the caller. Raises ListenError; OSError if certificates cannot be written."""
+        soon = False
         if scheme == "https" and self._tls is not None:
-            await asyncio.to_thread(self._tls.ensure)
+            soon = await asyncio.to_thread(servable, self._tls.server)
+            if not soon:
+                await asyncio.to_thread(self._tls.ensure)
         address = _probe(scheme, address)
         door = HttpDoor(await self._open(scheme, address), self._close_door)
         self._doors.append(door)
@@ -150,6 +155,8 @@ class HttpListeners:
         log.info("listening on %s", _spell(scheme, address))
         if scheme == "https" and not self._background:
             self._in_background(self._renew_certificates())
+        if soon:
+            asyncio.get_running_loop().call_later(FIRST_CHECK_S, self._check_now.set)
         return door
 
     async def refresh(self) -> None:

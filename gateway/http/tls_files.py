@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -181,6 +182,16 @@ class Served:
 
     def _of(self, own: OwnPair | None) -> ChildMade | Brought:
         return ChildMade(self._data_dir) if own is None else Brought(self._data_dir, own)
+
+
+def servable(file: Path) -> bool:
+    """Whether key and certificate are there and belong together. Nothing is said of dates and names: that is for `ensure`,
+    which costs a child process, and which a gateway that starts again under load need not wait for."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password="")
+    except (OSError, ssl.SSLError):
+        return False
+    return True
 
 
 def version(file: Path) -> tuple[int, int, int]:

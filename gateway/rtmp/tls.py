@@ -16,7 +16,7 @@ import socket
 import ssl
 from collections import Counter
 
-from gateway.http.tls_files import TlsFiles
+from gateway.http.tls_files import TlsFiles, servable
 from gateway.rtmp.connection import Connection, Context
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,8 @@ class ServerTls:
             log.error("rtmps: the certificate could not be renewed: %s", error)
 
     def _refresh(self) -> None:
-        self._certificates.ensure()
+        if self._loaded is not None or not servable(self._certificates.server):
+            self._certificates.ensure()  # which one that is there does not wait for at the start
         file = self._certificates.server
         found = file.stat()
         version = (str(file), found.st_mtime_ns, found.st_ino)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import logging
 import shutil
@@ -73,8 +74,6 @@ REFUSES = {
     ("secrets/.access.lock", "folder"): "secrets/.access.lock",
     ("gateway.lock", "folder"): "cannot use the data directory",
     ("gateway.lock", "unreadable"): "cannot use the data directory",
-    ("tls/ca.pem", "unreadable"): "the certificate could not be made: .*Input/output error",
-    ("tls/ca.key", "unreadable"): "the certificate could not be made: .*Input/output error",
     ("tls/server.pem", "unreadable"): "the certificate could not be made: .*Input/output error",
 }
 """What is said instead of starting. Everything else starts."""
@@ -168,6 +167,9 @@ async def start(data_dir: Path, before: Before, *, https: bool) -> Seen:
                 await service.start()
                 await asyncio.wait_for(asked.wait(), 5)
                 seen.camera_asked = True
+                if https:
+                    with contextlib.suppress(OSError):
+                        await service._http.refresh()  # which it would do two seconds later
                 http = service.port("http")
                 assert http is not None
                 for name, login, token in (
