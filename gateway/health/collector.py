@@ -264,6 +264,7 @@ class _StreamMetrics:
             "squeezed": counts.squeezed,
             "sound-dropped": counts.silenced,
             "joined": counts.joined,
+            "spoiled": counts.spoiled,
         }
         for repair, count in repairs.items():
             self._repairs.add(count, **labels, repair=repair)

@@ -31,8 +31,8 @@ class Counts:
         "sent",
         "sessions",
         "silenced",
+        "spoiled",
         "squeezed",
-        "torn",
     )
 
     def __init__(self) -> None:
@@ -55,9 +55,9 @@ class Counts:
         self.joined = 0
         """Packets that were only a part of a picture, and were put together."""
         self.lost: int | None = None
-        """RTP packets that never came; None where whoever receives does not say."""
-        self.torn = 0
-        """Pictures that were left out because a packet of theirs never came."""
+        """RTP packets that never came; None where whoever receives does not say: libavformat does not."""
+        self.spoiled = 0
+        """Pictures that were left out because a packet of theirs was lost."""
         self.sent: Counter[str] = Counter()
         """Bytes to viewers that have left or are not counted one by one, by output."""
         self.dropped: Counter[str] = Counter()

@@ -261,4 +261,3 @@ class HttpTransport:
                 date=response.headers.get("Date"),
                 location=response.headers.get("Location"),
             )
-

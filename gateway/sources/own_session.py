@@ -236,7 +236,6 @@ class OwnSession:
                 self._by_channel[track.rtcp] = (lane, True)
             if sound is not None:
                 self.sound = _offer(sound, media)
-        self._counts.lost = self._counts.lost or 0  # from here on it is known
         self._framing.channels = frozenset(self._by_channel)
         if not self._udp_wanted:
             self._framing.run = partial(self._lanes[0].receiver.run, playing.video.rtp)
@@ -368,10 +367,10 @@ class OwnSession:
         packets = sum(lane.receiver.lost for lane in self._lanes)
         pictures = self._lanes[0].receiver.dropped if self._lanes else 0
         before = self._counted
-        if (packets, pictures) != before:
+        if (packets, pictures) != before or self._counts.lost is None:
             self._counted = (packets, pictures)
             self._counts.lost = (self._counts.lost or 0) + packets - before[0]
-            self._counts.torn += pictures - before[1]
+            self._counts.spoiled += pictures - before[1]
 
     def _take_answer(self, answer: Response) -> None:
         if answer.status == _SESSION_NOT_FOUND:

@@ -87,8 +87,7 @@ def test_defaults_are_those_of_the_schema(pages: dict[str, Any]) -> None:
 
 
 def test_examples_are_accepted(pages: dict[str, Any], tmp_path: Path) -> None:
-    names = "cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt", "cameras-ca.crt"
-    for name in names:
+    for name in ("cameras.password", "yard.password", "nvr.password", "hook.secret", "gateway-ca.crt", "cameras-ca.crt"):
         (tmp_path / name).write_text("12345\n")
     Certificates(tmp_path, names=lambda: BoxNames(("localhost",), ())).ensure()
     for name in ("fullchain.pem", "privkey.pem"):

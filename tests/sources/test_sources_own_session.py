@@ -240,7 +240,7 @@ def test_answers_and_junk_between_pictures_harm_none(playing, pull, notebook):
     pull(camera.url(), counts)
     assert notebook.wait(pictures(20))
     assert notebook.wait(lambda _: b"RTSP/1.0 200 OK\r\nCSeq: 5" in camera.received), "its question was answered"
-    assert (counts.lost, counts.torn) == (0, 0)
+    assert (counts.lost, counts.spoiled) == (0, 0)
 
 
 def test_losses_are_counted_for_the_stream(playing, pull, notebook):
