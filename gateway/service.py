@@ -52,6 +52,7 @@ from gateway.nvr.logins import Logins
 from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
 from gateway.pulse import Promise, Role
+from gateway.relief import Relief
 from gateway.reload import files
 from gateway.reload.attempt import Attempt, Outcome, Trigger
 from gateway.reload.openers import openers
@@ -71,6 +72,7 @@ from gateway.sources.lookout import Lookout
 from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
+from gateway.ticker import Ticker, move_jobs
 from gateway.web.app import create_app
 from gateway.web.headers import HSTS_S
 from gateway.web.pages import AUTHORITY
@@ -125,6 +127,7 @@ class Service:
         self._streams = self._roster.streams
         self._jpegs: dict[tuple[str, int | None], tuple[Frame, bytes]] = {}
         self._scheduler = AsyncIOScheduler(event_loop=self._loop)
+        self._ticker = Ticker(TICK_S, self._tick, self._clock_was_set)
         self._ticked_at = time.monotonic()
         self._hls = HlsService(
             self._streams.get,
@@ -149,6 +152,7 @@ class Service:
             rtsp_port=lambda: self.port("rtsp"),
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
+        self._relief = Relief((self._hls, self._live, self._rtmp, self._rtsp), self._hls.be_frugal, give_back)
         self._phase = "starting"
         self._health = Health(
             config,
@@ -208,7 +212,6 @@ class Service:
         for camera in self._config.cameras:
             self._roster.add(camera, self._config)
         self._scheduler.add_job(self._health.judge, "interval", seconds=JUDGE_S, **_JOB)
-        self._scheduler.add_job(self._tick, "interval", seconds=TICK_S, **_JOB)
         self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
         self._ticked_at = time.monotonic()
         self._scheduler.add_job(self._refresh_rtmps, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
@@ -216,6 +219,8 @@ class Service:
         await self._reloading.begin(self._config)
         self._scheduler.add_job(self._reloading.watch, "interval", seconds=files.POLL_S, **_JOB)
         self._scheduler.start()
+        self._ticker.start()
+        self._relief.start()
         self._phase = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -229,6 +234,8 @@ class Service:
 
     async def stop(self) -> bool:
         """Stop everything within 6 s. True when every reader thread has ended; else the process must be left hard."""
+        self._ticker.stop()
+        self._relief.stop()
         self._phase = "stopping"
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
@@ -385,7 +392,8 @@ class Service:
         problems = ["a listener has stopped"] if self._http.failed.is_set() else []
         if self._phase:
             problems.append(f"the gateway is {self._phase}")
-        return Readiness(not problems, tuple(problems))
+        shortage = self._relief.state
+        return Readiness(not problems, tuple(problems), shortage.level.name.lower(), shortage.reason)
 
     def health(self) -> HealthView:
         """See `GatewayPort.health`."""
@@ -474,8 +482,11 @@ class Service:
         source = self._cameras.get(stream_id.removesuffix(".sub"))
         return (source.camera.h265 if source is not None else None) or self._config.rtmp.h265
 
-    async def _tick(self) -> None:
-        # a coroutine, because the scheduler runs plain functions on threads of its own
+    def _clock_was_set(self, step_s: float) -> None:
+        move_jobs(self._scheduler, step_s)
+        self._http.check_certificate()
+
+    def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
             self._devices.observe(source)

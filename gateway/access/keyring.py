@@ -46,6 +46,8 @@ class Keyring:
         self._grants: dict[str, Grant] = {}
         """By subject, as long as nothing changes that they rest on: a digest for every part of every stream is too dear."""
         self._basis: tuple[object, ...] = ()
+        self._noticed = False
+        """A change was taken up between two calls of `refresh`."""
 
     @classmethod
     def of(cls, data_dir: Path) -> Keyring:
@@ -62,9 +64,10 @@ class Keyring:
         self._accounts = accounts
 
     def refresh(self) -> bool:
-        """Take up what other processes wrote. True if anything changed."""
+        """Take up what other processes wrote. True if anything changed since the last call."""
         passwords, state = self.files.refresh(), self._state.refresh()
-        return passwords or state
+        noticed, self._noticed = self._noticed, False
+        return passwords or state or noticed
 
     # --- subjects -----------------------------------------------------------------------------------------------------------
 
@@ -149,8 +152,7 @@ class Keyring:
         if text.startswith(links.PREFIX):
             return self._grant_of_link(text)
         if text.startswith(tokens.PREFIX):
-            token_id = tokens.id_in(text)
-            found = next((token for token in self._state.state.tokens if token.id == token_id), None)
+            found = self._token_of_id(tokens.id_in(text))
             if found is None or not tokens.matches(found, text):
                 return None
             if found.expires is not None and self._wall() >= found.expires:
@@ -235,6 +237,17 @@ class Keyring:
             return dataclasses.replace(state, logins={**kept, user: mark})
 
         self._state.change(note)
+
+    def _token_of_id(self, token_id: str) -> ApiToken | None:
+        """One that is not known may have been made just now: a script uses it in the next line. Costs strangers a `stat`."""
+        for again in (False, True):
+            found = next((token for token in self._state.state.tokens if token.id == token_id), None)
+            if found is not None or not token_id or again:
+                return found
+            if not self._state.refresh():
+                return None
+            self._noticed = True
+        return None
 
     def _token_named(self, subject: str) -> ApiToken | None:
         name = subject.removeprefix(_TOKEN)

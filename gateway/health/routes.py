@@ -77,6 +77,7 @@ class Routes:
             return refused
         readiness = self._readiness()
         said: dict[str, Any] = {"ready": readiness.ready, "problems": [redact(problem) for problem in readiness.problems]}
+        said |= {"pressure": readiness.pressure, "pressure_reason": readiness.pressure_reason}
         if await self._is_admin(request):
             said |= self._details()
         return _answer(request, 200 if readiness.ready else 503, _JSON, said)

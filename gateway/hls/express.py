@@ -223,8 +223,11 @@ class Express:
             response = None if counter.awaited(wanted) else counter.find(wanted, compressed=compressed)
         except LookupError:
             return False
+        key = (client_address(scope.client), headers.get("user-agent") or "", "")
+        if self._service.turns_away(channel, key):
+            return False
         channel.touch()
-        viewer = channel.viewers.seen((client_address(scope.client), headers.get("user-agent") or "", ""))
+        viewer = channel.viewers.seen(key)
         if response is not None:
             _send(call, response)
             counter.count(response)

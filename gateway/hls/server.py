@@ -87,8 +87,34 @@ class HlsService:
         """From the arrival of the frame that completes a part to the part."""
         self._sweeper: asyncio.Task[None] | None = None
         self._closed = False
+        self._frugal = False
+        self.closed_to_new = ""
+        """See `gateway.relief.Output`."""
+
         self.swept_at = monotonic()
         """The monotonic time of the last sweep's end; it moves on once a second while there are streams."""
+
+    def viewers(self) -> int:
+        """See `gateway.relief.Output`."""
+        return sum(len(channel.viewers) for channel in self._channels.values())
+
+    def shed(self, count: int, reason: str) -> int:
+        """See `gateway.relief.Output`. The stream with the most viewers loses the most."""
+        total, gone = self.viewers(), 0
+        for channel in sorted(self._channels.values(), key=lambda channel: -len(channel.viewers)):
+            share = -(-count * len(channel.viewers) // total) if total else 0
+            gone += channel.viewers.shed(min(share, count - gone))
+        return gone
+
+    def turns_away(self, channel: Channel, viewer: tuple[str, ...]) -> bool:
+        """Whether this viewer has to stay outside: it was sent away, or is new while nobody new is let in."""
+        return channel.viewers.was_sent_away(viewer) or (bool(self.closed_to_new) and not channel.viewers.knows(viewer))
+
+    def be_frugal(self, frugal: bool) -> None:
+        """Keep windows as short as the standard allows, or as long as configured."""
+        self._frugal = frugal
+        for channel in self._channels.values():
+            channel.window.frugal = frugal
 
     def configure(self, settings: HlsSettings) -> None:
         """Cut like this from now on. Another length of the window applies at once; parts and segments of another length
@@ -160,6 +186,8 @@ class HlsService:
         channel = self.channel(stream)
         suffix = _suffix(request.query)
         viewer = (request.client, request.headers.get("user-agent", ""), suffix)
+        if self.turns_away(channel, viewer):
+            return _unavailable(self.closed_to_new or "the gateway is short of resources; try again later")
         if rest in ("index.m3u8", "live.m3u8"):
             on_demand = not self._always(stream)
             with channel.viewers.present(viewer):
@@ -232,6 +260,7 @@ class HlsService:
                 monotonic=self._monotonic,
                 completed=self._part_completed,
             )
+            channel.window.frugal = self._frugal
             self._channels[stream.id] = channel
         elif channel.stream is not stream:
             channel.rebind(stream)

@@ -9,6 +9,8 @@ from gateway.media.demand import Demand, Hold
 
 VIEWER_S = 10.0
 """A player asks at least once per part while it plays and every target duration while it stalls."""
+AWAY_S = 30.0
+"""A viewer that was sent away is refused for so long; by then it has let go, or is looked at anew."""
 MAX_VIEWERS = 4096
 """More distinct clients than any box can serve: beyond this they are not told apart."""
 
@@ -37,9 +39,27 @@ class Viewers:
         self._demand = demand
         self._monotonic = monotonic
         self._viewers: dict[tuple[str, ...], Viewer] = {}
+        self._away: dict[tuple[str, ...], float] = {}
+        """Sent away, until when."""
 
     def __len__(self) -> int:
         return len(self._viewers)
+
+    def knows(self, key: Key) -> bool:
+        """Whether this client watches already, and was not sent away."""
+        return tuple(key) in self._viewers
+
+    def was_sent_away(self, key: Key) -> bool:
+        """Whether this client has to stay away for the moment."""
+        return self._away.get(tuple(key), 0.0) > self._monotonic()
+
+    def shed(self, count: int) -> int:
+        """Send the newest away for a while; how many went. HLS has no connection to close: they are refused."""
+        until = self._monotonic() + AWAY_S
+        self._away = {name: end for name, end in self._away.items() if end > self._monotonic()}
+        newest = [name for name in reversed(self._viewers) if name not in self._away][:count]
+        self._away.update(dict.fromkeys(newest, until))
+        return len(newest)
 
     @contextmanager
     def present(self, key: Key) -> Iterator[None]:

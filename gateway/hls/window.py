@@ -72,6 +72,8 @@ class Window:
         """Part of every media URL: a cache can never answer with what an earlier process, or this camera before it was
         changed in the configuration, called by the same name."""
         self.cutter = Cutter(pace)
+        self.frugal = False
+        """Memory is short: no longer than the standard asks for, whoever watches."""
         self.tracks: Tracks = ()
         """Of the newest part; empty before the first."""
         self.refusal = ""
@@ -273,7 +275,8 @@ class Window:
     def _slide(self) -> None:
         shortest_us = MIN_TARGET_DURATIONS * self.cutter.target_duration * 1_000_000
         in_use = self._seen_us is not None and self._now_us - self._seen_us < UNWATCHED_AFTER_US
-        segments, window_us = (MIN_SEGMENTS, max(self._window_us, shortest_us)) if in_use else (0, shortest_us)
+        segments = MIN_SEGMENTS if in_use else 0
+        window_us = max(self._window_us, shortest_us) if in_use and not self.frugal else shortest_us
         while len(self._listed) > segments:
             if self._listed_us - self._listed[0].duration_us < window_us:
                 break

@@ -70,7 +70,7 @@ class Authenticator:
         realm: str = "Camera",
         schemes: tuple[Scheme, ...] = (Scheme.DIGEST, Scheme.BASIC),
         qop: bool = False,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         secret: bytes | None = None,
     ) -> None:
         """`qop` announces `qop="auth"`; answers with and without it are taken either way.

@@ -29,6 +29,7 @@ from gateway.errors import ListenError
 from gateway.http.intake import spawner
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import TlsFiles, version
+from gateway.http.warden import SocketLimits, Warden
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ BACKPRESSURE = 16384
 """Requests that may wait at once; every LL-HLS viewer has one or two blocked all the time."""
 HTTP2_STREAMS = 1000
 """Per connection: 36 tiles with playlist and hinted part each, and room for pages."""
+HEAD_BYTES = 64 * 1024
+"""Request line and header fields together; a browser sends 1 to 2 kB. hyper itself takes 100 fields at most."""
+HEAD_TIMEOUT_MS = 10_000
 KILL_TIMEOUT_S = 1.5
 START_DEADLINE_S = 5.0
 START_POLL_S = 0.02
@@ -97,6 +101,7 @@ class HttpListeners:
         http: Address | None = None,
         tls: TlsFiles | None,
         renewal_check_s: float = RENEWAL_CHECK_S,
+        sockets: SocketLimits | None = None,
     ) -> None:
         """`https` and `http` are what `start` opens. `tls` is needed for `https`; its certificate is made when opening.
         Port 0 picks a free one."""
@@ -108,6 +113,8 @@ class HttpListeners:
         self._renewal_check_s = renewal_check_s
         self._doors: list[HttpDoor] = []
         self._background: set[asyncio.Task[Any]] = set()
+        self.warden = Warden(self._ports, sockets or SocketLimits())
+        self._check_now = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._stopping = False
         self.failed: asyncio.Event = asyncio.Event()
@@ -116,6 +123,9 @@ class HttpListeners:
     def port(self, scheme: str) -> int | None:
         """The port that is open for `https` or `http`."""
         return next((door.port for door in self._doors if door.scheme == scheme), None)
+
+    def _ports(self) -> frozenset[int]:
+        return frozenset(door.port for door in self._doors)
 
     async def start(self) -> None:
         """Open all ports, or none. Raises ListenError; OSError if certificates cannot be written."""
@@ -126,7 +136,6 @@ class HttpListeners:
         except BaseException:
             await self.stop()
             raise
-
     async def open(self, scheme: str, address: Address) -> HttpDoor:
         """Open one more port, which belongs to the caller. Raises ListenError; OSError if certificates cannot be written."""
         if scheme == "https" and self._tls is not None:
@@ -134,6 +143,7 @@ class HttpListeners:
         address = _probe(scheme, address)
         door = HttpDoor(await self._open(scheme, address), self._close_door)
         self._doors.append(door)
+        self.warden.start()
         log.info("listening on %s", _spell(scheme, address))
         if scheme == "https" and not self._background:
             self._in_background(self._renew_certificates())
@@ -151,9 +161,14 @@ class HttpListeners:
                 if door.listener.certificate != newest:
                     await self._replace(door)
 
+    def check_certificate(self) -> None:
+        """The system clock was set: look at once whether the certificate is good now, and not only when the hour is over."""
+        self._check_now.set()
+
     async def stop(self) -> None:
         """Release waiting requests and close all ports, within two seconds."""
         self._stopping = True
+        self.warden.stop()
         self._app.release()
         background = [task for task in self._background if task is not asyncio.current_task()]
         for task in background:
@@ -186,7 +201,12 @@ class HttpListeners:
     async def _renew_certificates(self) -> None:
         """For as long as the ports are open: a box in a cellar runs for years."""
         while True:
-            await asyncio.sleep(self._renewal_check_s)
+            try:
+                async with asyncio.timeout(self._renewal_check_s):
+                    await self._check_now.wait()
+            except TimeoutError:
+                pass  # nothing special has happened
+            self._check_now.clear()
             try:
                 await self.refresh()
             except (OSError, ListenError) as error:
@@ -219,9 +239,9 @@ def _server(app: Application, address: Address, certificate: Path | None) -> Ser
         websockets=True,
         backlog=BACKLOG,
         backpressure=BACKPRESSURE,
-        http1_settings=HTTP1Settings(),
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_TIMEOUT_MS, max_buffer_size=HEAD_BYTES),
         http2_settings=HTTP2Settings(
-            max_concurrent_streams=HTTP2_STREAMS, max_headers_size=64 * 1024, keep_alive_interval=30_000
+            max_concurrent_streams=HTTP2_STREAMS, max_headers_size=HEAD_BYTES, keep_alive_interval=30_000
         ),
         log_level=LogLevels.error,
         log_dictconfig=_QUIET_LOGGING,

@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from gateway.http.admission import Admission, Turned
 from gateway.http.calls import Call, HttpProtocol, Scope
 from gateway.http.messages import Request, Response
 from gateway.http.ranges import Unsatisfiable, parse_range
+from gateway.http.refusals import busy, refusal
 from gateway.http.router import Router, WebSocket
 from gateway.redact import redact
 
@@ -37,11 +39,18 @@ BodyHandler = Callable[[Request, bytes], Awaitable[Response]]
 class Application:
     """What the listeners serve."""
 
-    def __init__(self, router: Router, pages: BodyHandler, as_sent: Callable[[Request], Request] | None = None) -> None:
+    def __init__(
+        self,
+        router: Router,
+        pages: BodyHandler,
+        as_sent: Callable[[Request], Request] | None = None,
+        admission: Admission | None = None,
+    ) -> None:
         """`as_sent` undoes what a trusted proxy has done to a request."""
         self._router = router
         self._pages = pages
         self._as_sent = as_sent
+        self._admission = admission or Admission()
         self._running: set[asyncio.Task[Any]] = set()
         self._closing = False
 
@@ -77,10 +86,16 @@ class Application:
             request = make_request(scope)
             if self._as_sent is not None:
                 request = self._as_sent(request)
+            with self._admission.place(request.client):
+                if scope.proto == "http":
+                    await self._http(request, protocol, task)
+                else:
+                    await self._websocket(request, protocol)
+        except Turned as turned:
             if scope.proto == "http":
-                await self._http(request, protocol, task)
+                _send(protocol, request, busy(request.path, str(turned)))
             else:
-                await self._websocket(request, protocol)
+                protocol.close(503)
         finally:
             self._running.discard(task)
 
@@ -93,7 +108,7 @@ class Application:
 
     async def _http(self, request: Request, protocol: HttpProtocol, task: asyncio.Task[Any]) -> None:
         if self._closing:
-            _send(protocol, request, _plain(503, "the gateway is stopping"))
+            _send(protocol, request, refusal(request.path, 503, "the gateway is stopping"))
             return
         gone = protocol.client_disconnect()
 
@@ -106,10 +121,10 @@ class Application:
         except asyncio.CancelledError:
             if gone.done():
                 return
-            response = _plain(503, "the gateway is stopping", ("retry-after", "5"))
+            response = busy(request.path, "the gateway is stopping", retry_after_s=5)
         except Exception as error:
             _report(request, error)
-            response = _plain(500, "internal error; the log of the gateway says more")
+            response = refusal(request.path, 500, "internal error; the log of the gateway says more")
         finally:
             gone.remove_done_callback(cancel)
         if gone.done():
@@ -127,9 +142,9 @@ class Application:
             async with asyncio.timeout(BODY_DEADLINE_S):
                 body = await _read_body(request, protocol)
         except TimeoutError:
-            return _plain(408, "the request's body did not arrive in time")
+            return refusal(request.path, 408, "the request's body did not arrive in time")
         if body is None:
-            return _plain(413, f"a request may carry {MAX_BODY_BYTES} bytes at most")
+            return refusal(request.path, 413, f"a request may carry {MAX_BODY_BYTES} bytes at most")
         return await self._pages(request, body)
 
     async def _websocket(self, request: Request, protocol: WebSocket) -> None:
@@ -215,11 +230,6 @@ def _send_file(protocol: HttpProtocol, request: Request, response: Response, fil
         else:
             headers.append(("content-range", wanted.content_range(size)))
             protocol.response_file_range(206, headers, str(file), wanted.start, wanted.end)
-
-
-def _plain(status: int, text: str, *headers: tuple[str, str]) -> Response:
-    fixed = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
-    return Response(status, f"{text}\n".encode(), (*fixed, *headers))
 
 
 def _report(request: Request, error: Exception) -> None:

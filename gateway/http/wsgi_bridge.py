@@ -13,11 +13,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gateway.http.messages import Request, Response
+from gateway.http.refusals import busy
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -53,12 +53,12 @@ class WsgiBridge:
     async def __call__(self, request: Request, body: bytes) -> Response:
         """Answer. 503 when too many requests wait or the application takes too long; its exceptions pass through."""
         if not self._places.acquire(blocking=False):
-            return _busy("too many requests at once")
+            return busy(request.path, "too many requests at once")
         try:
             work = self._executor.submit(call, self._application, request, body)
         except RuntimeError:
             self._places.release()
-            return _busy("the gateway is stopping")
+            return busy(request.path, "the gateway is stopping")
         work.add_done_callback(self._leave)
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -67,7 +67,7 @@ class WsgiBridge:
             if work.done() and not work.cancelled():
                 raise  # the application's own
             log.warning("%s %s took longer than %.0f s", request.method, request.path, self._deadline_s)
-            return _busy("this took too long")
+            return busy(request.path, "this took too long")
 
     def close(self) -> None:
         """Take no more requests; running ones end on their own."""
@@ -151,8 +151,3 @@ def _outgoing(fields: list[tuple[str, str]], *, keep_length: bool) -> tuple[tupl
         if lower not in HOP_BY_HOP and (keep_length or lower != "content-length"):
             outgoing.append((lower, value))
     return tuple(outgoing)
-
-
-def _busy(text: str) -> Response:
-    headers = (("content-type", "text/plain; charset=utf-8"), ("retry-after", "2"), ("cache-control", "no-store"))
-    return Response(HTTPStatus.SERVICE_UNAVAILABLE, f"{text}\n".encode(), headers)

@@ -75,6 +75,7 @@ class Connection:
         """Asked for before there was such a stream: a page is back sooner than a gateway that restarts has its cameras."""
         self._focused: dict[int, bool] = {}
         self._wake = asyncio.Event()
+        self._sent_away = asyncio.Event()
         self._heard_at = monotonic()
         self._credit = MESSAGES_BURST
         self._credit_at = self._heard_at
@@ -96,8 +97,18 @@ class Connection:
 
     async def run(self) -> None:
         """Serve the page until it goes, or must go. Raises TimeoutError (an OSError) when its line takes nothing any more."""
+        try:
+            await self._serve()
+        finally:
+            # granian closes the socket when nobody holds it any more. We and our backlog hold each other until the next
+            # collection, which on a quiet box is minutes away.
+            del self._transport
+
+    async def _serve(self) -> None:
         self._backlog.text(messages.hello_text(self._wall(), HEARTBEAT_S))
-        tasks = [asyncio.ensure_future(part) for part in (self._receive(), self._send(), self._beat())]
+        done: set[asyncio.Future[Bye | None]] = set()
+        task: asyncio.Future[Bye | None] | None = None
+        tasks = [asyncio.ensure_future(part) for part in (self._receive(), self._send(), self._beat(), self._until_sent_away())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             reason = done.pop().result()
@@ -111,10 +122,18 @@ class Connection:
                 feed.leave(self)
             self._feeds.clear()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # What a task raised holds this frame, and the frame holds the task.
+            tasks.clear()
+            done = set()
+            task = None
         if reason is not None:
             # granian sends close frames without a code, so the reason goes before it
             async with asyncio.timeout(GOODBYE_S):
                 await self._transport.send_str(messages.bye_text(reason))
+
+    def send_away(self) -> None:
+        """The box is short: this page has to go, and is told so."""
+        self._sent_away.set()
 
     def tell_state(self, stream_id: str, status: Status) -> None:
         """The state of a source has changed."""
@@ -167,7 +186,11 @@ class Connection:
         for feed in (*self._feeds.values(), *gone):
             feed.stream.counts.sent[KIND] += self._backlog.handed.pop(feed.channel, 0)
 
-    # --- the three tasks --------------------------------------------------------------------------------------------------
+    # --- the four tasks ---------------------------------------------------------------------------------------------------
+
+    async def _until_sent_away(self) -> Bye | None:
+        await self._sent_away.wait()
+        return Bye.BUSY
 
     async def _send(self) -> Bye | None:
         transport, backlog = self._transport, self._backlog

@@ -68,6 +68,8 @@ class Bye(enum.Enum):
     """The page broke the protocol."""
     SESSION_ENDED = "session-ended"
     """The session has ended, or its password was changed."""
+    BUSY = "busy"
+    """The box is short of resources."""
 
 
 class BadMessage(Exception):

@@ -23,8 +23,8 @@ from gateway.media.stream import Stream
 log = logging.getLogger(__name__)
 
 PATH = "/live"
-MAX_SOCKETS_PER_ADDRESS = 64
-"""Several walls behind one router; beyond that it is a loop that reconnects."""
+MAX_SOCKETS_PER_ADDRESS = 512
+"""Everybody behind one router or reverse proxy; beyond that it is a loop that reconnects."""
 MAX_SOCKETS = 1024
 MAX_CHANNELS = 0xFFFF
 
@@ -49,7 +49,10 @@ class LiveService:
         self._wall = wall
         self._feeds: dict[tuple[str, Format], Feed] = {}
         self._channels = itertools.count()
-        self._connections: set[Connection] = set()
+        self._connections: dict[Connection, None] = {}
+        """In the order in which they came."""
+        self.closed_to_new = ""
+        """See `gateway.relief.Output`."""
         self._addresses: Counter[str] = Counter()
         self._watchers: dict[str, tuple[Stream, Callable[[Status], None]]] = {}
 
@@ -57,6 +60,17 @@ class LiveService:
     def connections(self) -> int:
         """Pages that are connected."""
         return len(self._connections)
+
+    def viewers(self) -> int:
+        """See `gateway.relief.Output`."""
+        return len(self._connections)
+
+    def shed(self, count: int, reason: str) -> int:
+        """See `gateway.relief.Output`."""
+        newest = list(self._connections)[len(self._connections) - count :] if count > 0 else []
+        for connection in newest:
+            connection.send_away()
+        return len(newest)
 
     def queue_age_s(self) -> float:
         """How far the slowest page is behind."""
@@ -91,6 +105,9 @@ class LiveService:
         if request.path != PATH:
             socket.close(404)
             return
+        if self.closed_to_new:
+            socket.close(503)
+            return
         if len(self._connections) >= MAX_SOCKETS or self._addresses[client] >= MAX_SOCKETS_PER_ADDRESS:
             log.warning("wall: %s refused: too many connections", client)
             socket.close(429)
@@ -111,7 +128,7 @@ class LiveService:
                 monotonic=self._monotonic,
                 wall=self._wall,
             )
-            self._connections.add(connection)
+            self._connections[connection] = None
             await connection.run()
         except (OSError, RuntimeError) as error:  # granian's own word for a connection that has gone is a RuntimeError
             log.debug("wall: connection of %s ended: %s", client, error)
@@ -120,7 +137,7 @@ class LiveService:
             if not self._addresses[client]:
                 del self._addresses[client]
             if connection is not None:
-                self._connections.discard(connection)
+                self._connections.pop(connection, None)
                 if connection.dropped:
                     log.info("wall: %s: line too slow, %d pictures were left out", client, connection.dropped)
                 self._forget_idle()

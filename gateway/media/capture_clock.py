@@ -9,6 +9,8 @@ from __future__ import annotations
 
 WINDOW_S = 20.0
 """Two windows are kept. Crystal drift is at most some 100 ppm: 2 ms in a window."""
+STEP_S = 10.0
+"""No picture arrives so much later than the ones before it, a session would have been given up: our clock was set forward."""
 
 
 class CaptureClock:
@@ -27,11 +29,12 @@ class CaptureClock:
     def wall(self, timeline_s: float, arrival_wall: float) -> float:
         """Unix seconds at which the frame of `timeline_s` was taken; it has just arrived at `arrival_wall`."""
         offset = arrival_wall - timeline_s
+        if offset - min(self._current, self._previous) > STEP_S:
+            self.reset()
         if self._window_start is None:
             self._window_start = arrival_wall
         elif not 0 <= arrival_wall - self._window_start < WINDOW_S:
-            stepped = abs(offset - self._current) > WINDOW_S
-            self._previous = offset if stepped else self._current
+            self._previous = offset if self._current - offset > WINDOW_S else self._current
             self._current = float("inf")
             self._window_start = arrival_wall
         self._current = min(self._current, offset)

@@ -188,6 +188,10 @@ class Stream:
         for frame in frames:
             subscriber.on_frame(frame)
 
+    def feeds(self, subscriber: Subscriber) -> bool:
+        """Whether it still gets frames: an output that raised does not."""
+        return any(one is subscriber for one in self._subscribers)
+
     def _guard(self, subscriber: Subscriber, call: Callable[..., None], *args: object) -> None:
         try:
             call(*args)

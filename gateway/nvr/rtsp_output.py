@@ -31,6 +31,7 @@ class RtspOutput:
         self._listen = listen
         self._stream_of = stream_of
         self._mounts: dict[str, Mount] = {}
+        self._closed_to_new = ""
         self._server = RtspServer(
             lambda path, _query: self.mount(path), gatekeeper_of=gatekeeper_of, server_name="Camera Gateway"
         )
@@ -57,8 +58,30 @@ class RtspOutput:
             return None
         mount = self._mounts.get(stream_id)
         if mount is None or mount.stream is not stream:
-            mount = self._mounts[stream_id] = Mount(stream)
+            mount = self._mounts[stream_id] = Mount(stream, max_sessions=0 if self._closed_to_new else None)
         return mount
+
+    @property
+    def closed_to_new(self) -> str:
+        """See `gateway.relief.Output`. RTSP has no words for it: a session more than allowed is answered with 453."""
+        return self._closed_to_new
+
+    @closed_to_new.setter
+    def closed_to_new(self, reason: str) -> None:
+        self._closed_to_new = reason
+        for mount in self._mounts.values():
+            mount.max_sessions = 0 if reason else None
+
+    def viewers(self) -> int:
+        """See `gateway.relief.Output`."""
+        return sum(mount.sessions for mount in self._mounts.values())
+
+    def shed(self, count: int, reason: str) -> int:
+        """See `gateway.relief.Output`."""
+        gone = 0
+        for mount in sorted(self._mounts.values(), key=lambda mount: -mount.sessions):
+            gone += mount.drop_newest(count - gone)
+        return gone
 
     def dismiss(self, stream: Stream) -> None:
         """The stream is no more: its viewers' connections are cut, and they may ask again."""

@@ -70,6 +70,7 @@ class Session:
         transport: Transport,
         *,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
         entropy: Callable[[int], bytes] = os.urandom,
         before_password: Callable[[str], None] | None = None,
     ) -> None:
@@ -79,11 +80,12 @@ class Session:
         anonymous requests.
         """
         self.label = label
-        self.offset_s = 0.0
-        """The camera's clock minus ours."""
+        self._camera_ahead_s: float | None = None
+        """The camera's clock minus our monotonic one, which nobody sets: it is the camera that judges what is signed."""
         self._credentials = credentials
         self._transport = transport
         self._now = now
+        self._monotonic = monotonic
         self._entropy = entropy
         self._lock = threading.Lock()
         self._before_password = before_password
@@ -97,6 +99,15 @@ class Session:
         """`Date` header of the last reply: a clock for cameras that do not tell theirs to strangers."""
         self.refusal_is_onvif = False
         """Whether the last refusal came in SOAP or asked for HTTP Digest: a router's web page does neither."""
+
+    @property
+    def offset_s(self) -> float:
+        """The camera's clock minus ours as it is now; 0 while the camera's is not known."""
+        return self._camera_ahead_s + self._monotonic() - self._now() if self._camera_ahead_s is not None else 0.0
+
+    @offset_s.setter
+    def offset_s(self, seconds: float) -> None:
+        self._camera_ahead_s = self._now() + seconds - self._monotonic()
 
     def close(self) -> None:
         self._transport.close()

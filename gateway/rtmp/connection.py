@@ -102,7 +102,8 @@ class ServerLimits:
     silence_s: float = SILENCE_S
     """A publisher that sends no media, or none that can be decoded, is closed after this long."""
     connections: int = 1000
-    per_address: int = 64
+    per_address: int = 600
+    """500 players behind one router or proxy."""
     messages: int = 2000
     """In `tick_s` from a client that does not publish. A player says a dozen; each one costs the loop some microseconds."""
     tick_s: float = 1.0
@@ -294,12 +295,23 @@ class Connection(asyncio.Protocol):
                 transport.abort()
             else:
                 self._refuse(failure)
+        elif playing.relay.broken:
+            self._refuse("sending this stream has failed; connect again")
         elif now - playing.relay.last_frame_at > self._context.limits.dead_s:
             self._refuse(_unavailable(playing.relay.stream))
         elif now >= playing.ping_at:
             playing.ping_at = now + self._context.limits.ping_s
             if not transport.get_write_buffer_size():
                 self._write(self._session.ping(int(now * 1000)))
+
+    @property
+    def playing_since(self) -> float:
+        """Monotonic seconds; 0 for one that does not play."""
+        return self._playing.since if self._playing is not None else 0.0
+
+    def send_away(self, reason: str) -> None:
+        """Tell the player why it has to go."""
+        self._refuse(reason, code="NetStream.Play.Failed")
 
     def dismiss(self, stream: Stream, reason: str) -> bool:
         """Tell the player that `stream` is no more, if that is what it plays."""
@@ -367,6 +379,9 @@ class Connection(asyncio.Protocol):
         self._permit = None if isinstance(permit, bool) else permit
         if not permit:
             self._refuse("wrong or missing credentials", code="NetStream.Play.Failed")
+            return
+        if full := self._context.relays.closed_to_new:
+            self._refuse(full, code="NetStream.Play.Failed")
             return
         stream = self._context.resolve(address.name)
         if stream is None:

@@ -99,6 +99,11 @@ class Relay:
         return len(self._viewers)
 
     @property
+    def broken(self) -> bool:
+        """It raised and was taken off its stream: nothing comes through any more."""
+        return not self.stream.feeds(self._subscriber)
+
+    @property
     def sent_bytes(self) -> int:
         """Media given to the players that are here now; `leave` adds that of a player to the stream's counts."""
         return sum(viewer.written_bytes for viewer in self._viewers)

@@ -18,6 +18,8 @@ class Relays:
     ) -> None:
         self.policy = policy
         """By stream id: what players get that announce no Enhanced RTMP."""
+        self.closed_to_new = ""
+        """Why no player may join at the moment; empty: they may."""
         self._monotonic = monotonic
         self.silent_audio = silent_audio
         self._relays: dict[Stream, Relay] = {}
@@ -37,7 +39,7 @@ class Relays:
     def join(self, stream: Stream, viewer: Viewer) -> tuple[Relay | None, str]:
         """The relay `viewer` can start on (`Relay.join` does), or None and why it cannot play the stream."""
         relay = self._relays.get(stream)
-        if relay is None:
+        if relay is None or relay.broken:
             relay = Relay(stream, self.policy(stream.id), silent_audio=self.silent_audio, monotonic=self._monotonic)
             self._relays[stream] = relay
         relay.policy = self.policy(stream.id)
@@ -56,3 +58,5 @@ class Relays:
         if not relay.viewers and self._relays.get(relay.stream) is relay:
             del self._relays[relay.stream]
             relay.close()
+        elif not relay.viewers and relay.broken:
+            relay.close()  # another one has taken its place

@@ -124,6 +124,26 @@ class RtmpServer:
         """The port that is listened on for RTMPS; 0 while stopped."""
         return self._tls.port if self._tls is not None else 0
 
+    @property
+    def closed_to_new(self) -> str:
+        """See `gateway.relief.Output`."""
+        return self._context.relays.closed_to_new
+
+    @closed_to_new.setter
+    def closed_to_new(self, reason: str) -> None:
+        self._context.relays.closed_to_new = reason
+
+    def viewers(self) -> int:
+        """See `gateway.relief.Output`."""
+        return sum(connection.playing for connection in self._connections)
+
+    def shed(self, count: int, reason: str) -> int:
+        """See `gateway.relief.Output`."""
+        players = sorted((one for one in self._connections if one.playing), key=lambda one: -one.playing_since)[:count]
+        for connection in players:
+            connection.send_away(reason)
+        return len(players)
+
     def status(self) -> RtmpStatus:
         """Figures of this moment."""
         players = sum(connection.playing for connection in self._connections)

@@ -42,6 +42,13 @@ class Mount:
         """Give a place back; harmless for one who has none."""
         self._seats = [other for other in self._seats if other is not seat]
 
+    def drop_newest(self, count: int) -> int:
+        """Cut the connections of those who came last. How many there were."""
+        seats = tuple(self._seats[max(0, len(self._seats) - count) :])
+        for seat in seats:
+            seat.abort()
+        return len(seats)
+
     def drop_sessions(self) -> int:
         """Cut every session's connection, as a rebooting camera does. How many there were."""
         seats = tuple(self._seats)

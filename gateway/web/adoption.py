@@ -15,8 +15,10 @@ from gateway.errors import AdoptError
 from gateway.http.access import Right
 from gateway.redact import redact
 from gateway.sources.adoption import Wish
+from gateway.web import shapes
 from gateway.web.caller import note, port
 from gateway.web.errors import failure
+from gateway.web.operations import operation
 from gateway.web.rights import needs
 
 adoption = Blueprint("adoption", __name__)
@@ -46,6 +48,15 @@ def page() -> Response:
 
 
 @adoption.post("/api/v1/discovery/adopt")
+@operation(
+    answers={201: shapes.Adopted},
+    body=shapes.Adopt,
+    forms=True,
+    right=Right.ADMIN,
+    refuses=(409, 422),
+    headers={"Location": "The camera."},
+    tag="discovery",
+)
 @needs(Right.ADMIN)
 def adopt() -> Response:
     """Ask the camera at `address` and serve it from now on. JSON or a form; the answer is JSON."""

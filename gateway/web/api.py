@@ -12,9 +12,10 @@ from werkzeug.exceptions import BadRequest, NotFound
 
 from gateway.access.audit import AGAIN_S
 from gateway.http.access import Right
-from gateway.web import qr
+from gateway.web import qr, shapes
 from gateway.web.caller import decide, host_name, is_admin, note, note_going_on, port, shown
 from gateway.web.errors import failure
+from gateway.web.operations import Media, operation
 from gateway.web.ports import CameraView
 from gateway.web.rights import needs
 from gateway.web.view_json import camera_json, discovered_json, wall_view_json
@@ -31,6 +32,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @api.get("/cameras")
+@operation(shapes.CameraList)
 @needs(Right.VIEW)
 def cameras() -> Response:
     """The cameras the caller may see, in the order of the configuration, and the views the configuration makes of them."""
@@ -40,11 +42,18 @@ def cameras() -> Response:
     found = [camera_json(camera, host, with_source=admin, operates=operates, brief=True) for camera in seen]
     ids = frozenset(camera.id for camera in seen)
     views = [wall_view_json(view) for one in port().wall_views() if (view := one.limited_to(ids)) is not None]
-    listing = {"site": port().site, "version": port().version, "now": time.time(), "views": views, "cameras": found}
+    listing: shapes.CameraList = {
+        "site": port().site,
+        "version": port().version,
+        "now": time.time(),
+        "views": views,
+        "cameras": found,
+    }
     return jsonify(listing)
 
 
 @api.get("/cameras/<camera_id>")
+@operation(shapes.Camera)
 @needs(Right.VIEW, camera="camera_id")
 def camera(camera_id: str) -> Response:
     """One camera."""
@@ -53,6 +62,11 @@ def camera(camera_id: str) -> Response:
 
 
 @api.get("/cameras/<camera_id>/snapshot.jpg")
+@operation(
+    Media("image/jpeg"),
+    query=shapes.SnapshotQuery,
+    headers={"X-Picture-At": "When the camera took it, in Unix seconds."},
+)
 @needs(Right.VIEW, camera="camera_id")
 def snapshot(camera_id: str) -> Response:
     """The last keyframe as JPEG, at most `width` pixels wide. Also of a camera that is offline: see `X-Picture-At`."""
@@ -69,6 +83,7 @@ def snapshot(camera_id: str) -> Response:
 
 
 @api.get("/qr.svg")
+@operation(Media("image/svg+xml"), query=shapes.QrQuery, tag="tools")
 @needs(Right.VIEW)
 def qr_code() -> Response:
     """An address as a QR code, for the camera of a phone."""
@@ -80,6 +95,7 @@ def qr_code() -> Response:
 
 
 @api.get("/discovery")
+@operation(shapes.DeviceList, right=Right.ADMIN, tag="discovery")
 @needs(Right.ADMIN)
 def discovery() -> Response:
     """Devices that answered on the LAN. For the admin."""
@@ -87,6 +103,7 @@ def discovery() -> Response:
 
 
 @api.post("/cameras/<camera_id>/forget")
+@operation(answers={204: None}, right=Right.ADMIN, tag="discovery")
 @needs(Right.ADMIN, camera="camera_id")
 def forget(camera_id: str) -> Response:
     """The camera was replaced: learn anew who is at its address. For the admin."""

@@ -16,6 +16,7 @@ from gateway.web import errors, rights
 from gateway.web.access_api import access_api
 from gateway.web.adoption import adoption
 from gateway.web.api import api
+from gateway.web.api_page import api_page
 from gateway.web.audit_page import audit_page
 from gateway.web.caller import ACCESS_KEY, PORT_KEY, host_name
 from gateway.web.camera_page import camera_page
@@ -87,6 +88,7 @@ def create_app(
     app.register_blueprint(adoption)
     app.register_blueprint(health_api)
     app.register_blueprint(health_page)
+    app.register_blueprint(api_page)
     app.register_blueprint(ptz)
     app.register_blueprint(settings_page)
     app.register_blueprint(camera_page)

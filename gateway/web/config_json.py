@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gateway.reload.attempt import Attempt
 from gateway.reload.reloading import ConfigStatus
+from gateway.web import shapes
 
 
-def attempt_json(attempt: Attempt) -> dict[str, Any]:
+def attempt_json(attempt: Attempt) -> shapes.ConfigAttempt:
     """One reading of the files."""
     change = attempt.change
     return {
@@ -28,7 +27,7 @@ def attempt_json(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def config_json(status: ConfigStatus) -> dict[str, Any]:
+def config_json(status: ConfigStatus) -> shapes.Configuration:
     """The whole answer of `/api/v1/config`."""
     return {
         "file": status.file,

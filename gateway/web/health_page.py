@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from gateway.http.access import Right
 from gateway.journal.incident import Incident
+from gateway.web import shapes
 from gateway.web.caller import decide, port, shown
 from gateway.web.errors import failure
 from gateway.web.health_json import health_json
+from gateway.web.operations import operation
 from gateway.web.rights import needs
 from gateway.webhook.message import incident_json
 
@@ -41,6 +44,7 @@ def page() -> Response:
 
 
 @health_api.get("/health")
+@operation(dict[str, Any], right=Right.OPERATE, tag="health")
 @needs(Right.OPERATE)
 def health() -> Response:
     """How the gateway, its box and every camera do; of the cameras, those that the caller may see."""
@@ -54,6 +58,7 @@ def health() -> Response:
 
 
 @health_api.get("/incidents")
+@operation(dict[str, Any], right=Right.OPERATE, query=shapes.IncidentsQuery, tag="health")
 @needs(Right.OPERATE)
 def incidents() -> Response:
     """What has happened, the newest first. `camera` chooses one, empty for the gateway's own; `limit` and `before` page.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from gateway.device.device import CameraDevice
 from gateway.media.state import Status
@@ -61,8 +61,7 @@ class PushView:
     """Without the key."""
     stream: str
     """Id of the stream."""
-    state: str
-    """`waiting`, `connecting`, `live`, `retrying` or `refused`."""
+    state: Literal["waiting", "connecting", "live", "retrying", "refused"]
     since: float
     reason: str
     code: str
@@ -195,6 +194,9 @@ class Readiness:
 
     ready: bool
     problems: tuple[str, ...]
+    pressure: str = "normal"
+    """`normal`, `tight` (no new viewers) or `critical` (viewers are sent away)."""
+    pressure_reason: str = ""
 
 
 class GatewayPort(Protocol):

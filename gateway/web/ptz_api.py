@@ -19,8 +19,10 @@ from gateway.http.access import Right
 from gateway.onvif.ptz import PtzAbilities
 from gateway.onvif.ptz_client import PtzClient
 from gateway.redact import redact
+from gateway.web import shapes
 from gateway.web.caller import note_going_on, port
 from gateway.web.errors import failure
+from gateway.web.operations import operation
 from gateway.web.ptz_command import PtzCommand, parse_command
 from gateway.web.rights import needs
 
@@ -41,6 +43,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @ptz.get("/cameras/<camera_id>/ptz")
+@operation(shapes.Steering, right=Right.OPERATE, tag="steering")
 @needs(Right.OPERATE, camera="camera_id")
 def abilities(camera_id: str) -> Response:
     """What the camera can do, and its presets."""
@@ -69,6 +72,13 @@ def abilities(camera_id: str) -> Response:
 
 
 @ptz.post("/cameras/<camera_id>/ptz")
+@operation(
+    answers={200: shapes.Done, 202: shapes.Accepted},
+    body=shapes.PtzBody,
+    right=Right.OPERATE,
+    refuses=(502,),
+    tag="steering",
+)
 @needs(Right.OPERATE, camera="camera_id")
 def command(camera_id: str) -> Response:
     """Do something. 202: on its way; 200: done."""

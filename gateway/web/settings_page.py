@@ -11,8 +11,10 @@ from flask import Blueprint, Response, jsonify, make_response, redirect, render_
 
 from gateway.http.access import Right
 from gateway.reload.attempt import Outcome
+from gateway.web import shapes
 from gateway.web.caller import note, port
 from gateway.web.config_json import attempt_json, config_json
+from gateway.web.operations import operation
 from gateway.web.rights import needs
 
 settings_page = Blueprint("settings_page", __name__)
@@ -57,6 +59,7 @@ def reload() -> Response:
 
 
 @settings_page.get(API)
+@operation(shapes.Configuration, right=Right.ADMIN, tag="configuration")
 @needs(Right.ADMIN)
 def config() -> Response:
     """The same for programs."""
@@ -64,6 +67,7 @@ def config() -> Response:
 
 
 @settings_page.post(f"{API}/reload")
+@operation(answers={200: shapes.ConfigAttempt, REFUSED_STATUS: shapes.ConfigAttempt}, right=Right.ADMIN, tag="configuration")
 @needs(Right.ADMIN)
 def reload_now() -> Response:
     """Read the files now. 409 if they are refused; the findings say why."""

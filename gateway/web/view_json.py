@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gateway.redact import redact
+from gateway.web import shapes
 from gateway.web.ports import CameraView, DiscoveredView, EventsView, PushView, StreamView, WallView
 
-Json = dict[str, Any]
 
-
-def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: bool = False, brief: bool = False) -> Json:
+def camera_json(
+    camera: CameraView, host: str, *, with_source: bool, operates: bool = False, brief: bool = False
+) -> shapes.Camera:
     """A camera as `GET /api/v1/cameras/<id>` shows it.
 
     `host` is the name by which the client reached the gateway; `source`, the camera's own address, is for the admin
@@ -40,10 +40,10 @@ def camera_json(camera: CameraView, host: str, *, with_source: bool, operates: b
     }
 
 
-def events_json(events: EventsView, *, brief: bool = False) -> Json:
+def events_json(events: EventsView, *, brief: bool = False) -> shapes.Events:
     """What a camera reports. `motion_since` is null while nothing moves."""
     moving = [event.at for event in events.active if event.kind == "motion"]
-    report = {
+    report: shapes.Events = {
         "listening": events.listening,
         "trouble": redact(events.trouble),
         "motion_since": min(moving, default=None),
@@ -54,7 +54,7 @@ def events_json(events: EventsView, *, brief: bool = False) -> Json:
     return report
 
 
-def stream_json(stream: StreamView) -> Json:
+def stream_json(stream: StreamView) -> shapes.Stream:
     """One stream of a camera."""
     status = stream.status
     return {
@@ -79,7 +79,7 @@ def stream_json(stream: StreamView) -> Json:
     }
 
 
-def push_json(push: PushView, *, with_target: bool = True) -> Json:
+def push_json(push: PushView, *, with_target: bool = True) -> shapes.Push:
     """One server a stream is pushed to; whose it is and what it said only `with_target`."""
     return {
         "name": push.name,
@@ -96,12 +96,12 @@ def push_json(push: PushView, *, with_target: bool = True) -> Json:
     }
 
 
-def wall_view_json(view: WallView) -> Json:
+def wall_view_json(view: WallView) -> shapes.View:
     """One view of the configuration."""
     return {"id": view.id, "name": view.name, "cameras": list(view.cameras), "layout": view.layout}
 
 
-def discovered_json(device: DiscoveredView) -> Json:
+def discovered_json(device: DiscoveredView) -> shapes.Device:
     """One device found on the LAN."""
     return {
         "endpoint": device.endpoint,

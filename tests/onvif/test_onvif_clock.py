@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 import pytest
 
 from gateway.onvif import clock, reader
+from gateway.onvif.session import Session
 
 
 def utc(*parts):
@@ -64,3 +65,16 @@ def test_offsets_of_a_time_zone(offset, zone_like):
 
 def test_zulu_has_whole_seconds():
     assert clock.zulu(utc(2026, 1, 2, 3, 4, 5) + 0.9) == "2026-01-02T03:04:05Z"
+
+
+def test_a_gateway_whose_clock_is_set_keeps_signing_with_the_camera_s_time():
+    """The camera's clock has not moved: an hour's difference would be a wrong password to it, and a locked account."""
+    wall, steady = [1_700_000_000.0], [50.0]
+    session = Session("cam", None, transport=None, now=lambda: wall[0], monotonic=lambda: steady[0])
+    assert session.offset_s == 0
+    session.offset_s = 7.0
+    assert session.offset_s == 7
+    wall[0] += 3610
+    steady[0] += 10
+    assert session.offset_s == 7 - 3600
+    assert wall[0] + session.offset_s == 1_700_000_017

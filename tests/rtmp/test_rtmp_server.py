@@ -549,6 +549,30 @@ def test_a_player_that_does_not_read_costs_bounded_memory_and_is_closed(run, hou
     run(scene())
 
 
+def test_players_of_a_relay_that_raises_are_told_at_once_and_the_next_one_gets_pictures(run, house, camera, media, monkeypatch):
+    """They would see a still picture until the server takes the camera for dead, a minute later."""
+
+    async def scene() -> None:
+        async with house(limits=ServerLimits(tick_s=0.01)) as h:
+            feed = camera(h.stream(), media())
+            feed.push(0.2)
+            first = await h.play()
+            await first.until(lambda: len(first.pictures) > 2)
+            (relay,) = h.server._relays._relays.values()
+
+            def fail(*_: object) -> bytes:
+                raise ZeroDivisionError
+
+            monkeypatch.setattr(relay, "_serialise", fail)
+            feed.push(0.4)
+            await first.ended()
+            second = await h.play()
+            feed.push(3.0)
+            await second.until(lambda: len(second.pictures) > 2)
+
+    run(scene())
+
+
 def test_a_flood_of_pings_that_are_not_read_is_not_answered_without_end(run, house):
     async def scene() -> None:
         async with house(limits=ServerLimits(messages=1_000_000)) as h:

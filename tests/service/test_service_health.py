@@ -26,6 +26,8 @@ DOOR = Camera("door", "Front door", publish=PublishSection(Secret("k")))
 YARD = Camera("yard", "Yard", rtsp="rtsp://127.0.0.1:1/live", sub="rtsp://127.0.0.1:1/sub")
 HIGH_CARDINALITY = {"client", "address", "user", "path", "url", "reason", "session", "agent"}
 
+READY = {"ready": True, "problems": [], "pressure": "normal", "pressure_reason": ""}
+
 
 def fetch(port, path, *, login="", headers=(), method="GET"):
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
@@ -179,11 +181,11 @@ def test_strangers_learn_only_whether_it_lives_and_is_ready(with_cameras, servin
             port = service.port("http")
             assert (await asyncio.to_thread(fetch, port, "/healthz"))[2] == b"ok"
             status, headers, body = await asyncio.to_thread(fetch, port, "/readyz")
-            assert (status, json.loads(body)) == (200, {"ready": True, "problems": []})
+            assert (status, json.loads(body)) == (200, READY)
             assert headers["cache-control"] == "no-store"
             assert (await asyncio.to_thread(fetch, port, "/healthz", login="admin:wrong"))[2] == b"ok"
             token = f"/readyz?token={service._access.viewing_token}"
-            assert json.loads((await asyncio.to_thread(fetch, port, token))[2]) == {"ready": True, "problems": []}
+            assert json.loads((await asyncio.to_thread(fetch, port, token))[2]) == READY
             told = json.loads((await asyncio.to_thread(fetch, port, "/readyz", login="admin:right"))[2])
             assert told["ready"]
             assert sum(told["cameras"].values()) == 2

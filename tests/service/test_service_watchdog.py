@@ -35,7 +35,7 @@ class Patient:
 def manager(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
-        heard.settimeout(20)
+        heard.settimeout(60)
         yield heard
 
 
@@ -112,7 +112,7 @@ HANGS = """
     import threading, time
     from gateway import cli, run
 
-    def hang(service, config_path, notifier):
+    async def hang(service, notifier):
         time.sleep(600)
 
     run._reload = hang

@@ -69,6 +69,11 @@ class GatewayProcess:
             assert self.child.running, self.child.text
         return self.child
 
+    def wait_ready(self, timeout_s: float) -> None:
+        """Until it says that it is ready."""
+        until(lambda: self.ready() or not self.child.running, timeout_s, f"ready\n{self.child.text}")
+        assert self.child.running, self.child.text
+
     @property
     def log(self) -> str:
         """Its output so far."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, Response
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
 from werkzeug.test import TestResponse
@@ -17,6 +18,9 @@ from gateway.http.access import Access
 from gateway.media.state import State, Status
 from gateway.web.app import create_app
 from gateway.web.ports import CameraView, DiscoveredView, Readiness, StreamView, WallView
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
+from api_answers import Watcher
 
 PASSWORD = "correct horse"
 
@@ -102,6 +106,21 @@ class FakeGateway:
 
     def readiness(self) -> Readiness:
         return self.ready
+
+
+@pytest.fixture(autouse=True)
+def api_answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
+    """Every answer of the API in every test here is what its document says."""
+    watcher = Watcher()
+    process = Flask.process_response
+
+    def watched(app: Flask, response: Response) -> Response:
+        watcher.look(app, answered := process(app, response))
+        return answered
+
+    monkeypatch.setattr(Flask, "process_response", watched)
+    yield watcher
+    assert not watcher.problems
 
 
 @pytest.fixture

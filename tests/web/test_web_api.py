@@ -8,7 +8,9 @@ import time
 
 import pytest
 
-from gateway.http.access import Access
+from gateway.http.access import Access, Right
+from gateway.web.operations import Media, operation
+from gateway.web.rights import require
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:correct horse").decode()}
 
@@ -153,10 +155,8 @@ def test_a_defect_is_logged_once_and_redacted(client, gateway, caplog):
 
 def test_writing_with_a_session_needs_the_page_s_form_token(app, browser):
     @app.post("/api/v1/test-write")
+    @operation(Media("text/html"), right=Right.ADMIN)
     def write() -> str:
-        from gateway.http.access import Right
-        from gateway.web.rights import require
-
         refused = require(Right.ADMIN)
         return refused if refused is not None else "written"  # type: ignore[return-value]
 

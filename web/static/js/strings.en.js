@@ -269,6 +269,11 @@ export default {
   "happens.relay": "Relay",
   "happens.storage-failure": "Storage failure",
 
+  "api.title": "The gateway's interface for programs",
+  "api.document": "For code generators and test tools:",
+  "api.sent": "Sent",
+  "api.shapes": "What is sent and answered",
+
   "camera.clock_done": "The camera's clock was set.",
   "camera.reboot_done": "The camera restarts. Its picture comes back in about a minute.",
   "camera.not_asked": "The camera could not be asked:",

@@ -269,6 +269,11 @@ export default {
   "happens.relay": "继电器",
   "happens.storage-failure": "存储故障",
 
+  "api.title": "网关的程序接口",
+  "api.document": "供代码生成和测试工具使用：",
+  "api.sent": "发送",
+  "api.shapes": "发送与返回的数据",
+
   "camera.clock_done": "已校准摄像机时钟。",
   "camera.reboot_done": "摄像机正在重启，约一分钟后恢复画面。",
   "camera.not_asked": "无法查询摄像机：",

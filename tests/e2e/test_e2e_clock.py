@@ -1,0 +1,82 @@
+"""The system clock is set by hours while cameras and viewers run: nothing stops, and what comes after is still noticed."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import shutil
+import struct
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from child import until
+from gateway_process import GatewayProcess
+
+SHIM = Path(__file__).resolve().parents[1] / "testbed" / "clock_step.c"
+
+
+@pytest.fixture
+def set_clock(tmp_path: Path) -> Callable[[int], None]:
+    """Sets the clock of the gateway that is started with `preloaded`, in seconds from the true one."""
+    file = tmp_path / "step"
+    file.write_bytes(struct.pack("q", 0))
+
+    def put(seconds: int) -> None:
+        with file.open("r+b") as page:
+            page.write(struct.pack("q", seconds))
+
+    return put
+
+
+@pytest.fixture
+def preloaded(tmp_path: Path, set_clock: Callable[[int], None]) -> list[str]:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler")
+    library = tmp_path / "clock_step.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SHIM), "-ldl"], check=True)
+    return ["env", f"LD_PRELOAD={library}", f"CLOCK_STEP_FILE={tmp_path / 'step'}"]
+
+
+@pytest.mark.timeout(120)
+def test_a_clock_that_is_set_hurts_no_stream(gateway, gst_camera, set_clock, preloaded: list[str]) -> None:
+    camera = gst_camera(audio="none", fps=25)
+    box: GatewayProcess = gateway(
+        {"yard": {"rtsp": camera.url(), "username": camera.username, "password": camera.password}}, enter=preloaded
+    )
+    box.wait_live("yard")
+    until(lambda: box.last_segment("yard") >= 0, 20, "a segment")
+    viewer = subprocess.Popen(
+        ["ffmpeg", "-nostdin", "-v", "error", "-progress", "pipe:1", "-i", box.rtmp("yard"), "-c", "copy", "-f", "null", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        for hours in (5, -1):
+            before = box.last_segment("yard")
+            set_clock(hours * 3600)
+            until(lambda goal=before + 1: box.last_segment("yard") >= goal, 15, "another segment")
+            assert box.states() == {"yard": "live"}
+            now = box.api()["now"]
+            assert abs(now - time.time() - hours * 3600) < 60
+            picture_at = box.camera("yard")["picture_at"]
+            assert abs(picture_at - now) < 10
+            dates = re.findall(r"#EXT-X-PROGRAM-DATE-TIME:(\S+)", box.playlist("yard"))
+            assert abs(datetime.datetime.fromisoformat(dates[-1]).timestamp() - now) < 10
+        assert viewer.poll() is None
+        assert "the system clock was set back by 21600 s" in box.log
+        camera.freeze()
+        box.wait_state("yard", "late", 4)
+        camera.thaw()
+        box.wait_live("yard", timeout_s=10)
+        assert viewer.poll() is None
+        assert "Traceback" not in box.log
+    finally:
+        viewer.kill()
+        output = viewer.communicate()[0]
+    frames = [int(line.partition("=")[2]) for line in output.splitlines() if line.startswith("frame=")]
+    assert frames[-1] > 200, output
