@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway import __version__, memory
+from gateway import __version__
 from gateway.errors import ConfigError, GatewayError, InstanceError
 from gateway.logs import configure
 
@@ -156,7 +156,6 @@ def _load(path: Path) -> Config:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    memory.load_quickly()
     from gateway.run import serve
 
     # systemd's watchdog ends a gateway that hangs with SIGABRT: the log then holds where every thread stood

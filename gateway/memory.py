@@ -25,16 +25,10 @@ live on their own pages and leave no holes in the heap."""
 TRIM_BYTES = 256 * 1024
 
 
-def load_quickly() -> None:
-    """Look for no garbage until `freeze`: loading modules makes next to none, and looking takes a sixth of the time."""
-    gc.disable()
-
-
 def freeze() -> None:
     """Take all there is now for what stays for ever. To be called before anything is made that can end, such as a camera."""
     gc.collect()
     gc.freeze()
-    gc.enable()
 
 
 def configure() -> bool:

@@ -17,13 +17,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import resource
 import socket
 import stat
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.http.admission import is_loopback
@@ -37,6 +38,10 @@ _SENT_AT, _RECEIVED_AT, _TOTALS_AT = 44, 52, 128
 _CLOSE_WAIT = 8
 """In the first byte: TCP_CLOSE_WAIT."""
 _FDS = Path("/proc/self/fd")
+OF_ALL_DESCRIPTORS = 2
+"""One in so many may be a connection here. granian asks for the next connection without a pause while there is no descriptor
+left for it, which takes a whole core, and cameras need theirs."""
+MAX_GUESSED = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,9 @@ class Warden:
     def look(self) -> list[Sentence]:
         """Look once, and shut what is over a limit. Worker thread."""
         seen = _connections(self.ports())
-        condemned = judge(seen, self._before, self.limits, self.exempt)
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // OF_ALL_DESCRIPTORS
+        limits = replace(self.limits, total=min(self.limits.total, most))
+        condemned = judge(seen, self._before, limits, self.exempt)
         self._before = {(one.address, one.port): one for one in seen}
         self.count = len(seen)
         for sentence in condemned:
@@ -158,14 +165,21 @@ class Warden:
 
 def _connections(ports: frozenset[int]) -> list[Seen]:
     found = []
-    for name in os.listdir(_FDS):  # noqa: PTH208  # pathlib would make an object of each of thousands of names
-        fd = int(name)
+    for fd in _descriptors():
         with suppress(OSError):  # closed since, or no socket that has a peer
             if stat.S_ISSOCK(os.fstat(fd).st_mode):
                 one = _look_at(fd, ports)
                 if one is not None:
                     found.append(one)
     return found
+
+
+def _descriptors() -> Iterable[int]:
+    """Those that are open; where none is left to look with, all that could be."""
+    try:
+        return [int(name) for name in os.listdir(_FDS)]  # noqa: PTH208  # pathlib would make thousands of objects
+    except OSError:
+        return range(min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], MAX_GUESSED))
 
 
 def _look_at(fd: int, ports: frozenset[int]) -> Seen | None:

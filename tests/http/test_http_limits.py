@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.http import listeners as listeners_module
+from gateway.http import warden
 from gateway.http.admission import Admission, RequestLimits, Turned, is_loopback
 from gateway.http.certificates import Certificates
 from gateway.http.listeners import HttpListeners
@@ -176,6 +177,31 @@ def test_one_address_cannot_take_all_connections_and_loses_its_idlest(tmp_path):
                     busy_writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
                     await busy_reader.readuntil(b"page")
             assert sum(task.done() for task in ended) == 3
+            for task in ended:
+                task.cancel()
+
+    run(main())
+
+
+def test_connections_leave_half_of_the_descriptors_to_cameras_also_when_none_is_left_to_look_with(tmp_path, monkeypatch):
+    def none_left(*_: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    async def main() -> None:
+        async with serving(tmp_path) as served:
+            crowd = [await served.open() for _ in range(20)]
+            for _reader, writer in crowd:
+                writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            ended = [asyncio.ensure_future(reader.read()) for reader, _ in crowd]
+            highest = max(writer.get_extra_info("socket").fileno() for _, writer in crowd) + 30
+            monkeypatch.setattr(warden.os, "listdir", none_left)
+            monkeypatch.setattr(warden.resource, "getrlimit", lambda _which: (2 * (highest // 2), highest))
+            monkeypatch.setattr(warden, "OF_ALL_DESCRIPTORS", 2 * (highest // 2) // 8)
+            async with asyncio.timeout(CLOSED_S):
+                while sum(task.done() for task in ended) < 12:
+                    await asyncio.sleep(0.02)
+            await asyncio.sleep(0.2)
+            assert sum(not task.done() for task in ended) == 8
             for task in ended:
                 task.cancel()
 
