@@ -129,7 +129,7 @@ class Keyring:
         hashed = self.hash_of(name)
         if hashed is None:
             return None
-        login = self._state.state.logins.get(name, "")
+        login = self._state.state.login_of(name)
         if linked:
             return self.signer.mark("link", login)
         account = self._accounts.get(name)
