@@ -53,6 +53,8 @@ MAX_WAITING = 32
 """Different passwords waiting for scrypt; more are sent away at once."""
 BUSY_RETRY_S = 2.0
 MAX_DECISIONS = 4096
+MAX_NAME_CHARS = 80
+"""Longer ones are of no camera (ids have 63 characters), and what a client makes up is not remembered."""
 
 
 class Proof(enum.Enum):
@@ -228,12 +230,16 @@ class Access:
         """How long a session lasts after its last use."""
         return self._auth.session_idle_s
 
-    def new_session(self, user: str, started: float | None = None) -> str:
-        """Value of a session cookie for `user`; `started` continues one. Raises ValueError if there is no such user."""
+    def new_session(self, user: str) -> str:
+        """Value of a session cookie for `user`. Raises ValueError if there is no such user."""
         mark = self.keyring.mark_of(user)
         if mark is None:
             raise ValueError("there is no such user")
-        return self._signer.issue(user, mark, self._wall(), started)
+        return self._signer.issue(user, mark, self._wall())
+
+    def renewed(self, session: Session) -> str:
+        """Value of a cookie that continues a session: it rests on the same, and dies with it should that be gone by now."""
+        return self._signer.issue(session.user, session.mark, self._wall(), session.started)
 
     def session_to_renew(self, request: Request) -> Session | None:
         """The session whose cookie should be issued again because it is in use and no longer fresh."""
@@ -441,7 +447,7 @@ class Access:
             decision = self._decide(grant, proof, wanted)
             if len(self._decisions) >= MAX_DECISIONS:
                 self._decisions.clear()
-            if decision.grant is grant:
+            if decision.grant is grant and len(wanted.camera) + len(wanted.stream) <= MAX_NAME_CHARS:
                 self._decisions[key] = decision
         return decision
 

@@ -145,6 +145,7 @@ def create_token() -> Response:
         token, text = access().keyring.create_token(wish, decide(Right.ADMIN).user or "")
     except ValueError as error:
         raise BadRequest(f"{error}.".capitalize()) from None
+    access().forget()
     note("token", action="created", token=token.name, scopes=[scope.value for scope in token.scopes])
     response = jsonify(tokens.to_json(token) | {"token": text})
     response.status_code = 201
