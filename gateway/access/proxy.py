@@ -25,7 +25,7 @@ class TrustedProxies:
 
     def resolve(self, request: Request) -> Request:
         """The request as its real client sent it; unchanged if it comes from no proxy of ours."""
-        if not self._is_proxy(request.client):
+        if not self.includes(request.client):
             return request
         headers = request.headers
         scheme = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
@@ -36,7 +36,12 @@ class TrustedProxies:
             user=self._user(headers.get(self._user_header, "")) if self._user_header else "",
         )
 
-    def _is_proxy(self, address: str) -> bool:
+    def client_behind(self, peer: str, forwarded: str) -> str:
+        """The address that `resolve` would find; `forwarded` is the value of `X-Forwarded-For`."""
+        return self._client(peer, forwarded) if self.includes(peer) else peer
+
+    def includes(self, address: str) -> bool:
+        """Whether it is a proxy of ours."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
@@ -52,7 +57,7 @@ class TrustedProxies:
             except ValueError:
                 return client
             client = address
-            if not self._is_proxy(address):
+            if not self.includes(address):
                 return client
         return client
 

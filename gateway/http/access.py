@@ -29,6 +29,7 @@ from gateway.access.grants import Grant, Right, accounts_of
 from gateway.access.keyring import ADMIN, VIEWER, Keyring
 from gateway.access.proxy import TrustedProxies
 from gateway.config.model import Auth, Config
+from gateway.http.calls import Headers
 from gateway.http.credentials import Password, basic, bearer, cookie, from_parameters
 from gateway.http.messages import Request
 from gateway.http.passes import Passes
@@ -195,6 +196,15 @@ class Access:
     def as_sent(self, request: Request) -> Request:
         """The request as its real client sent it, if it comes through a trusted proxy."""
         return request if self._proxies is None else self._proxies.resolve(request)
+
+    def client_of(self, peer: str, headers: Headers) -> str:
+        """Who has sent what came from this peer."""
+        proxies = self._proxies
+        return peer if proxies is None else proxies.client_behind(peer, ",".join(headers.get_all("x-forwarded-for")))
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether a trusted proxy has this address: it brings everybody's requests."""
+        return self._proxies is not None and self._proxies.includes(address)
 
     @property
     def viewing_token(self) -> str:
