@@ -6,8 +6,8 @@
     def camera(camera_id: str) -> Response:
         \"\"\"One camera.\"\"\"
 
-Whom it answers, `gateway.web.rights` says, and the document takes it from there. The docstring's first line is its summary, what
-follows its description. A route below `/api/v1` without a declaration fails `openapi.document`, and a test with it. Types are
+Whom it answers, `gateway.web.rights` says, and the document takes it from there. The docstring's first line is its summary, the
+rest its description. A route below `/api/v1` without a declaration fails `openapi.document`, and a test with it. Types are
 those of `shapes`, or any that pydantic reads.
 """
 
