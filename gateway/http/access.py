@@ -148,6 +148,7 @@ class Access:
         self._signer = self.keyring.signer
         self._auth = Auth()
         self._proxies: TrustedProxies | None = None
+        self._cameras: frozenset[str] | None = None
         self._monotonic = monotonic
         self._wall = wall
         self._lock = threading.Lock()
@@ -185,6 +186,7 @@ class Access:
         self.keyring.configure(accounts_of(config))
         self.anonymous_viewing = config.auth.anonymous_viewing
         self._auth = config.auth
+        self._cameras = frozenset(camera.id for camera in config.cameras)
         self._proxies = TrustedProxies(config.auth.proxy) if config.auth.proxy is not None else None
         self.forget()
 
@@ -201,6 +203,11 @@ class Access:
         """Who has sent what came from this peer."""
         proxies = self._proxies
         return peer if proxies is None else proxies.client_behind(peer, ",".join(headers.get_all("x-forwarded-for")))
+
+    def note_watching(self, user: str, client: str, stream: str, way: str) -> None:
+        """Record that somebody plays a stream, if its camera exists: what is made up would push out what was really done."""
+        if self._cameras is None or stream.removesuffix(".sub") in self._cameras:
+            self.audit.going_on("watch", user, client, camera=stream, way=way)
 
     def is_proxy(self, address: str) -> bool:
         """Whether a trusted proxy has this address: it brings everybody's requests."""

@@ -129,7 +129,7 @@ class StreamGate:
 
     def _granted(self, method: str, user: str, stream: str) -> Verdict:
         if method == "PLAY":
-            self._access.audit.going_on("watch", user, self._client, camera=stream, way="rtsp")
+            self._access.note_watching(user, self._client, stream, "rtsp")
         return Verdict.GRANTED
 
 

@@ -327,6 +327,22 @@ def test_a_session_that_is_renewed_while_its_user_logs_out_everywhere_is_over_al
     assert not decide(access, make(cookie=f"{name}={access.renewed(session)}")).allowed
 
 
+def test_streams_that_are_made_up_do_not_push_out_the_audit_log(access: Access, monkeypatch):
+    access.configure(people())
+    noted = []
+    monkeypatch.setattr(access.audit, "going_on", lambda event, user, client, **more: noted.append(more["camera"]))
+    for stream in ("yard", "yard.sub", "yard.x", "yard.sub.sub", "made-up", ""):
+        access.note_watching(ANONYMOUS, "192.0.2.1", stream, "rtsp")
+    assert noted == ["yard", "yard.sub"]
+
+
+def test_the_viewing_token_does_not_stand_in_the_cookies_it_gives(access: Access):
+    token = access.viewing_token
+    fields = access._signer._serializer.loads(access.new_session(VIEWER))  # signed, and readable for everybody
+    assert fields["u"] == VIEWER
+    assert token not in str(fields)
+
+
 def test_names_that_a_viewer_makes_up_do_not_fill_the_memory(access: Access):
     token = access.viewing_token
     for number in range(100):

@@ -37,6 +37,7 @@ def logins(noted: list[tuple[str, ...]]) -> Callable[..., Logins]:
         access: Any = SimpleNamespace(
             anonymous_viewing=anonymous,
             judge_token=lambda token, *, stream: Decision(token == "to-ken_1" and stream != "gate", "viewer"),
+            note_watching=lambda user, client, stream, way: noted.append(("watch", user, client, way)),
             audit=SimpleNamespace(going_on=lambda *said, **more: noted.append((*said, more["way"]))),
         )
         return Logins(onvif, access, now)
