@@ -53,8 +53,6 @@ ROUTES: dict[str, Right | None] = {
     "POST /settings/reload": Right.ADMIN,
     "GET /api/v1/config": Right.ADMIN,
     "POST /api/v1/config/reload": Right.ADMIN,
-    "GET /api/v1/": Right.VIEW,
-    "GET /api/v1/openapi.json": Right.VIEW,
     "GET /api/v1/me": Right.VIEW,
     "POST /api/v1/me/logout-everywhere": Right.VIEW,
     "GET /api/v1/cameras": Right.VIEW,
