@@ -172,7 +172,7 @@ class Service:
         """What is answered without it."""
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         self._health.add_routes(router)
-        router.add_lane("/hls/", Express(self._hls, access.passes, access.client_of))
+        router.add_lane("/hls/", Express(self._hls, access.passes, access.fields_as_sent))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge, access.as_sent), tls=self._certificate)
         self._http.warden.exempt = lambda address: is_loopback(address) or access.is_proxy(address)

@@ -205,12 +205,15 @@ class Express:
     """A `gateway.http.calls.Lane` for `/hls/`."""
 
     def __init__(
-        self, service: HlsService, passes: Passes, client_of: Callable[[str, Headers], str] = lambda peer, _headers: peer
+        self,
+        service: HlsService,
+        passes: Passes,
+        as_sent: Callable[[str, str, Headers], tuple[str, str]] = lambda peer, scheme, _headers: (peer, scheme),
     ) -> None:
-        """`client_of` tells who is behind a peer that may be a proxy: viewers are counted by their own address."""
+        """`as_sent` tells client and scheme behind a peer that may be a proxy: who is let in and counted rests on them."""
         self._service = service
         self._passes = passes
-        self._client_of = client_of
+        self._as_sent = as_sent
         self._room = _Room()
         self._loop = asyncio.get_running_loop()
         self._counters: dict[str, Counter] = {}
@@ -222,13 +225,14 @@ class Express:
         if scope.method != "GET" or scope.proto != "http":
             return False
         headers = scope.headers
+        client, scheme = self._as_sent(client_address(scope.client), scope.scheme, headers)
         stream_id, _, file = path[len(PREFIX) :].partition("/")
         if stream_id.startswith(TOKEN_MARK):
             credentials = of_token(stream_id[len(TOKEN_MARK) :])
             stream_id, _, file = file.partition("/")
         else:
             credentials = of_request(
-                scope.scheme, _joined(headers.get_all("authorization"), ", "), _joined(headers.get_all("cookie"), "; ")
+                scheme, _joined(headers.get_all("authorization"), ", "), _joined(headers.get_all("cookie"), "; ")
             )
         if not self._passes.holds(credentials, stream_id):
             return False
@@ -249,7 +253,7 @@ class Express:
             return False
         if response is None and self._room.taken >= MAX_HELD:
             return False
-        key = (self._client_of(client_address(scope.client), headers), headers.get("user-agent") or "", "")
+        key = (client, headers.get("user-agent") or "", "")
         if self._service.turns_away(channel, key):
             return False
         channel.touch()

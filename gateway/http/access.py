@@ -199,10 +199,10 @@ class Access:
         """The request as its real client sent it, if it comes through a trusted proxy."""
         return request if self._proxies is None else self._proxies.resolve(request)
 
-    def client_of(self, peer: str, headers: Headers) -> str:
-        """Who has sent what came from this peer."""
+    def fields_as_sent(self, peer: str, scheme: str, headers: Headers) -> tuple[str, str]:
+        """Client and scheme of what came from this peer; see `as_sent`."""
         proxies = self._proxies
-        return peer if proxies is None else proxies.client_behind(peer, ",".join(headers.get_all("x-forwarded-for")))
+        return (peer, scheme) if proxies is None else proxies.resolve_fields(peer, scheme, headers)
 
     def note_watching(self, user: str, client: str, stream: str, way: str) -> None:
         """Record that somebody plays a stream, if its camera exists: what is made up would push out what was really done."""

@@ -311,10 +311,7 @@ def test_one_viewer_cannot_hold_every_place_there_is(monkeypatch: pytest.MonkeyP
 def test_viewers_behind_a_proxy_are_counted_and_sent_away_by_their_own_address() -> None:
     async def scenario(house: House) -> None:
         proxies = TrustedProxies(ProxyTrust(("10.0.0.1",)))
-        house.lane = Express(
-            house.service, house.passes,
-            lambda peer, headers: proxies.client_behind(peer, ",".join(headers.get_all("x-forwarded-for"))),
-        )  # fmt: skip
+        house.lane = Express(house.service, house.passes, proxies.resolve_fields)
         viewers = house.service.channel(house.cam).viewers
         for number in range(3):
             house.taken("/hls/cam/live.m3u8", ("x-forwarded-for", f"192.0.2.{number}"))
@@ -322,5 +319,17 @@ def test_viewers_behind_a_proxy_are_counted_and_sent_away_by_their_own_address()
         assert len(viewers) == 4, "the other is no proxy, whatever it says"
         house.service.shed(4, "short")
         assert house.call("/hls/cam/live.m3u8", ("x-forwarded-for", "192.0.2.1")).handed_over
+
+    run(scenario)
+
+
+def test_a_proxy_that_ends_tls_does_not_keep_its_viewers_out_of_the_lane() -> None:
+    async def scenario(house: House) -> None:
+        proxies = TrustedProxies(ProxyTrust(("10.0.0.1",)))
+        house.lane = Express(house.service, house.passes, proxies.resolve_fields)
+        said = ("x-forwarded-proto", "https")
+        assert house.taken("/hls/cam/live.m3u8", said, scheme="http").status == 200
+        assert house.call("/hls/cam/live.m3u8", said, scheme="http", client="10.9.9.9:1").handed_over, "no proxy of ours"
+        assert house.call("/hls/cam/live.m3u8", scheme="http").handed_over, "a session of the other scheme"
 
     run(scenario)
