@@ -38,6 +38,10 @@ class Canonical(Protocol):
 class CanonicalPicture(Canonical, Protocol):
     """Converter of a video track."""
 
+    @staticmethod
+    def begins_picture(unit: bytes) -> bool:
+        """The NAL unit is the first slice of a picture or field."""
+
     def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
         """The same for an access unit that is in NAL units already."""
 
@@ -53,6 +57,11 @@ def video(codec: Codec, extradata: bytes) -> CanonicalPicture:
 
 class H264:
     """H.264 in Annex B or length-prefixed form."""
+
+    @staticmethod
+    def begins_picture(unit: bytes) -> bool:
+        """See `CanonicalPicture.begins_picture`."""
+        return h264.begins_picture(unit)
 
     def __init__(self, extradata: bytes = b"") -> None:
         self._sps: dict[int, bytes] = {}
@@ -112,6 +121,11 @@ class H264:
 
 class H265:
     """H.265 in Annex B or length-prefixed form."""
+
+    @staticmethod
+    def begins_picture(unit: bytes) -> bool:
+        """See `CanonicalPicture.begins_picture`."""
+        return h265.begins_picture(unit)
 
     def __init__(self, extradata: bytes = b"") -> None:
         self._sets: dict[int, dict[int, bytes]] = {h265.NAL_VPS: {}, h265.NAL_SPS: {}, h265.NAL_PPS: {}}

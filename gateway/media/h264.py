@@ -140,6 +140,11 @@ def is_slice(unit: bytes) -> bool:
     return nal_type(unit) in _SLICES
 
 
+def begins_picture(unit: bytes) -> bool:
+    """The NAL unit is the first slice of a picture or field (first_mb_in_slice is 0)."""
+    return is_slice(unit) and len(unit) > 1 and unit[1] & 0x80 != 0
+
+
 def check_format(chroma: int, depth_luma: int, depth_chroma: int) -> None:
     """Raise BitstreamError for a chroma format or bit depth that the standards do not have."""
     if chroma > 3 or depth_luma > MAX_BIT_DEPTH or depth_chroma > MAX_BIT_DEPTH:

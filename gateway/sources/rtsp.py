@@ -274,7 +274,7 @@ class RtspReader:
     def _read(self, session: Session, url: str, started: float) -> None:
         host = diagnosis.endpoint(url)[0]
         converter = canonical.video(CODECS[session.video_codec], session.video_extradata)
-        joiner = Joiner(self._timeline.counts)
+        joiner = Joiner(converter.begins_picture, self._timeline.counts)
         timeline = self._timeline.open(self._monotonic())
         capture = CaptureClock()
         if self._settings.audio:
@@ -301,11 +301,11 @@ class RtspReader:
             elif packet is not None:
                 got_video = True
                 whole = joiner.push(packet)
-                if whole is None:
-                    continue
-                unit = converter.take_units(whole.units, whole.keyframe)
-                if unit is not None and (got_key or unit.keyframe):
-                    frame = self._frame(unit, whole.pts, now, timeline, capture, first=not got_key)
+                unit = converter.take_units(whole.units, whole.keyframe) if whole is not None else None
+                if whole is not None and unit is not None and (got_key or unit.keyframe):
+                    # a camera whose clock stands still is dated by arrival
+                    pts = round(now * unit.config.clock_rate) if joiner.stuck else whole.pts
+                    frame = self._frame(unit, pts, now, timeline, capture, first=not got_key)
                 if not got_key:
                     last_video = now
             if frame is not None:

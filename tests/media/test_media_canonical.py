@@ -116,16 +116,37 @@ def test_garbage_behind_valid_headers_never_raises(units):
 
 
 def test_whole_pictures_pass_through_the_joiner_without_delay():
-    joiner = Joiner()
+    joiner = Joiner(h264.begins_picture)
     packets = [Packet(n * 3600 if n else None, [b"x"], n == 0) for n in range(5)]
     assert [joiner.push(packet) for packet in packets] == packets
 
 
 def test_picture_in_two_packets_is_joined_from_the_second_one_on():
-    joiner = Joiner()
+    joiner = Joiner(h264.begins_picture)
     halves = [Packet(n // 2 * 3600, [bytes([n])], n == 0) for n in range(10)]
     out = [packet for half in halves if (packet := joiner.push(half)) is not None]
     assert [b"".join(packet.units) for packet in out] == [b"\0", b"\1", b"\2\3", b"\4\5", b"\6\7"]
+
+
+FIRST_SLICE, LATER_SLICE = b"\x41\x9a", b"\x41\x1a"
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_pictures_of_a_camera_whose_clock_stands_still_are_not_one_endless_picture(slices):
+    joiner = Joiner(h264.begins_picture)
+    packets = [Packet(0, [unit]) for unit in [FIRST_SLICE, *[LATER_SLICE] * (slices - 1)] * 100]
+    out = [packet for packet in map(joiner.push, packets) if packet is not None]
+    assert joiner.stuck
+    assert [len(packet.units) for packet in out[-90:]] == [slices] * 90
+    assert all(packet.pts is None for packet in out[-90:])
+    assert joiner.push(Packet(3600, [FIRST_SLICE])) is not None
+    assert not joiner.stuck
+
+
+def test_packets_without_any_slice_do_not_grow_into_an_endless_picture():
+    joiner = Joiner(h264.begins_picture)
+    out = [packet for _ in range(10_000) if (packet := joiner.push(Packet(0, [b"\x06\x05"]))) is not None]
+    assert len(out) > 3
 
 
 @given(st.binary(max_size=300), st.booleans())
