@@ -124,6 +124,13 @@ def test_decoding_order_numbers_are_skipped():
     assert [one.units for one in H265Depacketiser(numbered=True).push(numbered, 0, True, False)] == [[unit]]
 
 
+@pytest.mark.parametrize("size", range(3, 10))
+def test_short_numbered_packet_behind_a_loss_ends_no_session(size):
+    for kind in (1, 48, 49):
+        depacketiser = H265Depacketiser(numbered=True)
+        depacketiser.push(bytes((kind << 1, 1)) + b"\x80" * (size - 2), 0, True, True)
+
+
 def test_endless_picture_takes_no_endless_memory():
     depacketiser = H264Depacketiser()
     depacketiser.push(bytes((0x7C, 0x85)) + bytes(1400), 0, False, False)

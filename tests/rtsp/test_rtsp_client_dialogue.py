@@ -142,6 +142,23 @@ def test_keep_alive_answers_a_new_nonce_once():
     assert one.answered(reply(401, fresh)) is None
 
 
+@pytest.mark.parametrize("status", [400, 404, 405, 451, 501, 551])
+def test_keep_alive_that_the_camera_announced_but_refuses_is_replaced_before_the_session_ends(status):
+    one = dialogue()
+    Camera().talk(one)
+    assert one.keep_alive().method == "GET_PARAMETER"
+    assert one.answered(reply(status)).method == "OPTIONS"
+    assert one.answered(reply(status)) is None
+    assert one.keep_alive().method == "OPTIONS"
+
+
+@pytest.mark.parametrize("location", ["rtsp://cam:99999/x", "rtsp://cam:abc/", "rtsp://[cam/x", "//[x/", "rtsp://cam:0/", ""])
+def test_redirect_to_an_address_that_is_none_is_told(location):
+    with pytest.raises((NotUnderstood, Redirected)) as caught:
+        Camera(DESCRIBE=reply(302, ("Location", location))).talk(dialogue())
+    assert isinstance(caught.value, NotUnderstood) or caught.value.url == URL
+
+
 def test_redirect_is_followed_by_whoever_holds_the_socket_and_loses_its_login():
     camera = Camera(DESCRIBE=reply(302, ("Location", "rtsp://other:secret@cam2:8554/main")))
     with pytest.raises(Redirected) as caught:
@@ -197,7 +214,16 @@ def test_control_urls_as_cameras_mean_them(base, control, url):
     assert addressing.control_url(base, control) == url
 
 
-@pytest.mark.parametrize("fields", [(), (("Content-Base", ""),), (("Content-Base", "live/"),), (("Content-Base", "/live"),)])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (),
+        (("Content-Base", ""),),
+        (("Content-Base", "live/"),),
+        (("Content-Base", "/live"),),
+        (("Content-Base", "rtsp://[fe80::1/live"),),
+    ],
+)
 def test_base_that_is_none_is_the_url_that_was_asked(fields):
     assert addressing.base_url(URL, Headers(fields)) == URL
 

@@ -343,6 +343,13 @@ def test_channels_that_no_packet_can_have_are_not_used(answer):
     session._chores(1e9)
 
 
+def test_camera_that_says_continue_before_it_answers_is_waited_for():
+    session = OwnSession(PullSettings(), "tcp", Counts(), sleep=lambda _: None)
+    session._line = Script([*GOOD[:2], b"RTSP/1.0 100 Continue\r\n\r\n", *GOOD[2:]])
+    session.open("rtsp://cam/live")
+    assert session.video_codec == "h264"
+
+
 # TLS
 
 

@@ -174,7 +174,7 @@ class Dialogue:
                 return None
             return self._request(asked.method, asked.uri)
         self.login.accepted()
-        if answer.status in (405, 451, 501) and asked.method == "GET_PARAMETER":
+        if answer.status >= 400 and asked.method == "GET_PARAMETER":  # announced, and 400, 404, 405, 451, 501, 551, ... anyway
             self._given_up.add("GET_PARAMETER")
             return self.keep_alive()
         return None
