@@ -78,7 +78,7 @@ class H264:
     def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
         """See `CanonicalPicture.take_units`."""
         changed = self._learn(units)
-        keyframe = keyframe or any(unit[0] & 31 == h264.NAL_IDR for unit in units)
+        keyframe = keyframe or h264.can_start(units)
         config = self._refresh(keyframe)
         # A set that changes between keyframes must reach decoders now: it stays in the sample, which they accept.
         kept = [unit for unit in units if h264.in_sample(unit) or (changed and not keyframe)]

@@ -1,5 +1,7 @@
 """Access units as cameras send them become samples and configurations."""
 
+from fractions import Fraction
+
 import av
 import pytest
 from hypothesis import given
@@ -74,6 +76,43 @@ def test_codec_strings_are_rfc_6381(h264_packets, h265_packets):
 def test_hevc_configuration_lists_all_three_kinds_of_sets(h265_packets):
     config = canonical.H265().take(bytes(h265_packets[0]), True).config
     assert [len(units) for units in h265.parameter_sets(config.extradata)] == [1, 1, 1]
+
+
+def test_keyframes_of_an_open_gop_are_keyframes_although_only_the_first_is_an_idr():
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, "yuv420p", Fraction(1, 25)
+    encoder.options = {"x264-params": "open-gop=1:keyint=8:min-keyint=8:bframes=2:scenecut=0"}
+    encoded = []
+    for number in range(40):
+        picture = av.VideoFrame(64, 64, "yuv420p")
+        picture.pts = number
+        encoded += encoder.encode(picture)
+    encoded += encoder.encode(None)
+    converter = canonical.H264(bytes(encoder.extradata or b""))
+    units = [converter.take(bytes(packet), False) for packet in encoded]
+    assert sum(packet.is_keyframe for packet in encoded) > 3
+    assert [unit.keyframe for unit in units] == [packet.is_keyframe for packet in encoded]
+
+
+@given(st.binary(max_size=40))
+def test_sei_of_any_content_is_read_to_its_end(body):
+    h264.can_start([b"\6" + body, b"\x41\x88"])
+
+
+@pytest.mark.parametrize(
+    ("sei", "starts"),
+    [
+        ("0601 02aabb 0601 c4 80", True),
+        ("0605 ff01" + "11" * 256 + "0601c480", True),
+        ("0606 01c480", True),
+        ("0606 014480", False),
+        ("0605 0406010203", False),
+        ("0606", False),
+    ],
+)
+def test_recovery_point_is_found_behind_other_messages_and_only_if_it_is_at_once(sei, starts):
+    assert h264.can_start([bytes.fromhex(sei), b"\x41\x88\x80"]) is starts
+    assert not h264.can_start([bytes.fromhex(sei), b"\x41\x9a\x80"]), "a P picture"
 
 
 def test_adts_header_is_stripped_and_read():
