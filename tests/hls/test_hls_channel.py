@@ -129,9 +129,9 @@ def test_pace_that_is_changed_while_memory_is_short_makes_no_long_window() -> No
         channel.attach()
         channel.window.frugal = True
         channel.configure(Pace(part_s=0.4), 60.0)
-        stream.push(camera(6))
-        channel.media("")
-        stream.push(camera(54, start_s=6))
+        for start_s in range(0, 60, 10):
+            stream.push(camera(10, start_s=start_s))
+            channel.media("")
         assert sum(segment.duration_us for segment in channel.window.segments) < 20e6
 
     asyncio.run(scenario())
