@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.rtsp.client.access_unit import AccessUnit
 from gateway.rtsp.client.depacketise_aac import AacDepacketiser
 from gateway.rtsp.client.depacketise_h264 import H264Depacketiser
 from gateway.rtsp.client.depacketise_h265 import H265Depacketiser
@@ -97,6 +98,16 @@ def test_marker_on_a_parameter_set_does_not_end_the_picture(kind):
     head, picture = h264_unit(kind, 10), h264_unit(IDR, 10)
     assert list(depacketiser.push(head, 0, True, False)) == []
     assert [one.units for one in depacketiser.push(picture, 0, True, False)] == [[head, picture]]
+
+
+def test_parameter_sets_with_the_time_of_the_picture_before_are_no_picture_of_their_own():
+    depacketiser = H264Depacketiser()
+    sps, pps, first, second = h264_unit(SPS, 8), h264_unit(PPS, 4), h264_unit(SLICE, 8), h264_unit(IDR, 8)
+    done = [*depacketiser.push(first, 0, True, False)]
+    for unit in (sps, pps):
+        done += depacketiser.push(unit, 0, False, False)
+    done += depacketiser.push(second, 3600, True, False)
+    assert done == [AccessUnit(0, [first]), AccessUnit(3600, [sps, pps, second])]
 
 
 def test_fragments_whose_end_is_not_marked_are_a_whole_unit():

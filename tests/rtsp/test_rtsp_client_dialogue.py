@@ -85,6 +85,13 @@ def test_channels_are_those_that_were_asked_for_where_the_camera_names_none(tran
     assert [(track.rtp, track.rtcp) for track in (playing.video, playing.audio)] == [(0, 1), (2, 3)]
 
 
+@pytest.mark.parametrize("sdp", [SDP + SOUND, b"v=0\r\n" + SOUND + SDP.removeprefix(b"v=0\r\n")])
+def test_camera_that_names_the_same_channels_for_sound_and_picture_gives_a_picture(sdp):
+    playing = Camera(sdp).talk(dialogue())
+    assert {playing.video.rtp, playing.audio.rtp} == {0, 2}
+    assert {playing.video.rtcp, playing.audio.rtcp} == {1, 3}
+
+
 def test_microphone_that_is_refused_costs_no_picture():
     camera = Camera(SDP + SOUND, SETUP=[reply(), reply(461)])
     assert camera.talk(dialogue()).audio is None
