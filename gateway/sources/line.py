@@ -74,7 +74,7 @@ class Line:
         except OSError:  # reset as soon as it was accepted: how some cameras refuse one client more
             raise Ended(f"{host} closes the connection on port {port} without an answer") from None
         if urlsplit(url).scheme.lower() == "rtsps":
-            sock = self._own(camera_tls.secured(sock, trust, host))
+            sock = camera_tls.secured(sock, trust, host, self._own)
             sock.settimeout(TICK_S)
         else:
             # the kernel's own timeouts: Python's cost a poll() in front of every read

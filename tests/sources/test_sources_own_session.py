@@ -410,6 +410,28 @@ def test_certificate_that_is_asked_for_forbids_a_stream_without_tls(playing, not
     assert camera.requests == []
 
 
+def test_stop_ends_a_handshake_that_the_camera_does_not_answer_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as silent, contextlib.closing(Line()) as line:
+        threading.Timer(0.3, line.interrupt).start()
+        began = time.monotonic()
+        with pytest.raises(errors.SourceError):
+            line.connect(f"rtsps://127.0.0.1:{silent.getsockname()[1]}/", ANYBODY, 10.0)
+        assert time.monotonic() - began < 3
+
+
+def test_authority_that_is_renewed_on_the_disk_is_taken_up_without_a_restart(secure, notebook, authority, tmp_path):
+    other = Certificates(tmp_path / "other", names=lambda: BoxNames(("localhost",), ()))
+    other.ensure()
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(other.authority.read_bytes())
+    trust = CameraTrust(ca_file=ca_file)
+    with contextlib.closing(Line()) as line, pytest.raises(errors.CertificateRefused):
+        line.connect(secure.url("rtsps"), trust, 5.0)
+    ca_file.write_bytes(authority.authority.read_bytes() + b"\n")
+    with contextlib.closing(Line()) as line:
+        line.connect(secure.url("rtsps"), trust, 5.0)
+
+
 def test_plain_camera_at_a_tls_address_is_told(playing, notebook):
     settings = PullSettings(**FAST, client="own")
     with pytest.raises(errors.SourceError) as caught:
