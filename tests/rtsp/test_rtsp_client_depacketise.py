@@ -135,6 +135,17 @@ def test_decoding_order_numbers_are_skipped():
     assert [one.units for one in H265Depacketiser(numbered=True).push(numbered, 0, True, False)] == [[unit]]
 
 
+@pytest.mark.parametrize(
+    ("clock_rate", "config", "ticks"),
+    [(16000, "1408", 1024), (32000, "2C0A8800", 2048), (8000, "1408", 512), (16000, "", 1024), (16000, "zz", 1024)],
+)
+def test_aac_frames_are_as_long_as_their_samples_whatever_the_rtp_clock(clock_rate, config, ticks):
+    media = Media("audio", 97, "MPEG4-GENERIC", clock_rate, 1, {"config": config, "sizelength": "13", "indexlength": "3"})
+    two = bytes((0, 32, 0, 4 << 3, 0, 4 << 3)) + b"abcdefgh"
+    done = AacDepacketiser.of(media).push(two, 100, True, False)
+    assert [(one.timestamp, one.duration) for one in done] == [(100, ticks), (100 + ticks, ticks)]
+
+
 @pytest.mark.parametrize("size", range(3, 10))
 def test_short_numbered_packet_behind_a_loss_ends_no_session(size):
     for kind in (1, 48, 49):

@@ -134,6 +134,12 @@ def test_wrong_password_is_told_after_one_try(challenge):
     assert camera.methods.count("DESCRIBE") == 2
 
 
+def test_camera_that_refuses_only_options_and_does_not_say_how_to_log_in_is_seen():
+    camera = Camera(OPTIONS=reply(401), DESCRIBE=[reply(401, DIGEST), reply(200, body=SDP)])
+    assert camera.talk(dialogue("admin", "secret"))
+    assert Camera(OPTIONS=reply(401)).talk(dialogue())
+
+
 def test_nonce_that_grew_old_is_no_wrong_password():
     fresh = ("WWW-Authenticate", 'Digest realm="r", nonce="n2", stale=true')
     camera = Camera(DESCRIBE=[reply(401, DIGEST), reply(401, fresh), reply(200, body=SDP)])
