@@ -237,7 +237,6 @@ class OwnSession:
                 self._by_channel[track.rtcp] = (lane, True)
             if sound is not None:
                 self.sound = _offer(sound, media)
-        self._counts.lost = self._counts.lost or 0  # from here on it is known
         self._framing.channels = frozenset(self._by_channel)
         if not self._udp_wanted:
             self._framing.run = partial(self._lanes[0].receiver.run, playing.video.rtp)

@@ -42,7 +42,7 @@ class Served:
         router.add("/hls/", self.wait)
         router.add_websocket("/live", self.live)
         self.admission = Admission(requests)
-        app = Application(router, self.page, self.admission)
+        app = Application(router, self.page, admission=self.admission)
         self.listeners = HttpListeners(
             app, https=(HOST, 0), http=(HOST, 0), tls=Certificates(folder), sockets=sockets or SocketLimits()
         )
