@@ -334,6 +334,18 @@ def test_client_that_gets_no_picture_gives_the_next_turn_to_the_other_and_takes_
     assert one._client == "own", "it had a picture: the camera is to blame"
 
 
+def test_camera_that_hangs_up_on_our_client_again_and_again_is_asked_through_the_other_in_the_end(notebook):
+    one = reader(1, notebook)
+    turns = []
+    for _ in range(12):
+        one._learn(errors.Ended("x"))
+        turns.append(one._client)
+    assert turns == [*["own"] * 4, "libav", *["own"] * 5, "libav", "own"]
+    for failure in [errors.Ended("x"), errors.Unreachable("x")] * 10:
+        one._learn(failure)
+        assert one._client == "own", "it starts"
+
+
 class Clock:
     def __init__(self):
         self.now = 100.0
