@@ -244,6 +244,8 @@ class Express:
             return False
         counter = self._counters.get(stream_id)
         if counter is None or counter.channel is not channel:
+            for gone in [name for name, other in self._counters.items() if other.channel.closed]:
+                del self._counters[gone]  # of cameras that were removed
             counter = self._counters[stream_id] = Counter(channel, self._loop)
         wanted = directives if file == PLAYLIST else file
         compressed = answers.accepts_gzip(headers.get("accept-encoding") or "")

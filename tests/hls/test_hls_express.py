@@ -264,6 +264,23 @@ def test_a_camera_configured_anew_is_not_served_from_what_was_prepared() -> None
     run(scenario)
 
 
+def test_cameras_that_come_and_go_leave_nothing_behind() -> None:
+    async def scenario(house: House) -> None:
+        house.call("/hls/cam/live.m3u8")
+        for number in range(3):
+            stream = house.streams[f"cam{number}"] = Stream(f"cam{number}")
+            stream.begin(frozenset({Kind.VIDEO}))
+            house.service.attach(stream)
+            house.service.channel(stream).window.watched()
+            stream.push(camera(6, gop=50))
+            house.passes.issue(of_request("https", LOGIN, None), stream.id, house.passes.era)
+            assert house.call(f"/hls/{stream.id}/live.m3u8").answers
+            house.service.detach(stream.id)
+        assert set(house.lane._counters) == {"cam", "cam2"}
+
+    run(scenario)
+
+
 def test_viewers_of_both_paths_are_counted_once() -> None:
     async def scenario(house: House) -> None:
         await house.normal("/hls/cam/live.m3u8", user_agent="player")
