@@ -136,6 +136,7 @@ class HttpListeners:
         except BaseException:
             await self.stop()
             raise
+
     async def open(self, scheme: str, address: Address) -> HttpDoor:
         """Open one more port, which belongs to the caller. Raises ListenError; OSError if certificates cannot be written."""
         if scheme == "https" and self._tls is not None:

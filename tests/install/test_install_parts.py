@@ -68,7 +68,8 @@ def test_the_first_password_is_shown_to_whoever_does_not_wait(tmp_path: Path) ->
 
 
 def test_the_first_password_is_shown_once_when_the_first_start_fails(tmp_path: Path) -> None:
-    script = "FIRST_PASSWORD=s3same; render_unit() { true; }; healthy() { WHY=no; return 1; }; last_words() { true; }; start_first"
+    script = "FIRST_PASSWORD=s3same; render_unit() { true; }; healthy() { WHY=no; return 1; }; last_words() { true; }; "
+    script += "start_first"
     result = part(tmp_path, script)
     assert result.returncode == 1
     assert result.stdout.count("s3same") == 1
@@ -91,7 +92,8 @@ RELEASE=/r; firewall_hints
 
 
 def test_who_may_not_read_the_configuration_is_not_told_that_it_has_mistakes(tmp_path: Path) -> None:
-    script = 'is_root() { false; }; release_of() { say /r; }; as_service() { say "the configuration has mistakes"; }; status_service'
+    script = 'is_root() { false; }; release_of() { say /r; }; as_service() { say "the configuration has mistakes"; }; '
+    script += "status_service"
     result = part(tmp_path, script)
     assert result.returncode == 1
     assert "sudo ./install.sh status" in result.stderr
