@@ -34,7 +34,6 @@ from gateway.http.access import Access, Right
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
-from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import Served
@@ -51,6 +50,7 @@ from gateway.nvr import onvif_device
 from gateway.nvr.logins import Logins
 from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
+from gateway.private_files import write_atomically
 from gateway.pulse import Promise, Role
 from gateway.relief import Relief
 from gateway.reload import files

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config.load import DROP_IN_FOLDER
-from gateway.http.private_files import PRIVATE_MODE
+from gateway.private_files import PRIVATE_MODE
 
 FOLDER_MODE = 0o750
 MAX_NOTE_CHARS = 120

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.journal.incident import Change, Ids, Incident, Step
 from gateway.journal.kinds import IncidentKind
 

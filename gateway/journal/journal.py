@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.journal.availability import DAY_HOURS, HOURS, Availability
 from gateway.journal.conditions import BoxConditions
 from gateway.journal.incident import Change, Ids, Incident, Step

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.box.facts import Box
 from gateway.device.advice import advise
-from gateway.health.box import Box
 from gateway.health.view import CameraHealth, HealthView, StreamHealth
 from gateway.redact import redact
 from gateway.web.observed import observed

@@ -86,7 +86,7 @@ def test_systemd_calls_its_exposure_small(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_health_page_may_ask_who_keeps_the_clock() -> None:
-    """`gateway.health.clock_sync` reads adjtimex(2), which systemd counts among the calls that set the clock."""
+    """`gateway.box.clock_sync` reads adjtimex(2), which systemd counts among the calls that set the clock."""
     lines = [line.partition("=")[::2] for line in UNIT.read_text(encoding="utf-8").splitlines() if "=" in line]
     assert ("ProtectClock", "yes") not in lines
     filters = [value for key, value in lines if key == "SystemCallFilter"]

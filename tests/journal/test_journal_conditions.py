@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.health.box import Box, Temperature
-from gateway.health.clock_sync import ClockSync
+from gateway.box.clock_sync import ClockSync
+from gateway.box.facts import Box, Temperature
 from gateway.journal.conditions import BoxConditions
 from gateway.journal.incident import Change, Ids
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.journal.incident import Change, Step
 from gateway.journal.journal import Journal
 from gateway.journal.kinds import IncidentKind

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.journal import database as database_module
 from gateway.journal.availability import HourRow
 from gateway.journal.database import DAMAGED_SUFFIX, FILE_NAME, Database

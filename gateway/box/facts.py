@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.health.clock_sync import ClockSync, read_clock
+from gateway.box.clock_sync import ClockSync, read_clock
 
 SYS = Path("/sys")
 MEMINFO = Path("/proc/meminfo")
