@@ -70,6 +70,8 @@ ROUTES: dict[str, Right | None] = {
     "POST /api/v1/tokens": Right.ADMIN,
     "DELETE /api/v1/tokens/<token_id>": Right.ADMIN,
     "GET /api/v1/audit": Right.ADMIN,
+    "GET /api/v1/": Right.VIEW,
+    "GET /api/v1/openapi.json": Right.VIEW,
     "GET /api/v1/discovery": Right.ADMIN,
     "POST /api/v1/discovery/adopt": Right.ADMIN,
 }
