@@ -114,7 +114,8 @@ class Database:
             wanted.append("id < ?")
             values.append(before)
         where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
-        query = f"SELECT {_COLUMNS} FROM incident {where} ORDER BY id DESC LIMIT ?"  # no value is in the text
+        # no value is in the text
+        query = f"SELECT {_COLUMNS} FROM incident {where} ORDER BY id DESC LIMIT ?"  # nosec B608
         found = self._connection.execute(query, (*values, limit)).fetchall()
         return [incident for row in found if (incident := _incident(row)) is not None]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Any
@@ -44,8 +45,17 @@ class Undeclared(Exception):
     """A route of the API says not what it takes and answers; see `gateway.web.operations`."""
 
 
+_MAKING = threading.Lock()
+"""Descriptions of fields are read from the source, and Python 3.11's parser fails when two threads parse at once."""
+
+
 def document(app: Flask, version: str, cookie: str) -> Json:
     """The whole document; `cookie` is the name of the session's. Raises Undeclared."""
+    with _MAKING:
+        return _document(app, version, cookie)
+
+
+def _document(app: Flask, version: str, cookie: str) -> Json:
     session = {"type": "apiKey", "in": "cookie", "name": cookie, "description": "A browser that has logged in."}
     schemas = _Schemas()
     paths: dict[str, Json] = {}

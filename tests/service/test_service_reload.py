@@ -82,7 +82,7 @@ def test_settings_that_needed_a_restart_are_applied(config: Config, serving) -> 
             assert service._cameras["yard"].sources[1]._reader is not None, "the sub stream is pulled from now on"
             await service.reload(replace(new, cameras=(camera("yard", sub=AWAY),)))
             assert service._cameras["yard"].sources[1].on_demand
-            pages = service._pages.test_client()
+            pages = service.pages.test_client()
             assert b"Shed" in (await asyncio.to_thread(pages.get, "/login")).data
 
     asyncio.run(main())
@@ -97,7 +97,7 @@ def test_ports_move_and_pages_point_to_the_new_ones(config: Config, serving) -> 
             assert change.settings == ("listen.https", "listen.http", "listen.rtmps", "listen.rtsp")
             assert service.port("http") is None
             assert service.port("rtmp") == before["rtmp"]
-            assert service._pages.config[HTTPS_PORT] == service.port("https") == listen.https.port
+            assert service.pages.config[HTTPS_PORT] == service.port("https") == listen.https.port
             opened = [service.port(scheme) for scheme in ("https", "rtmp", "rtmps", "rtsp")]
             assert all([await asyncio.to_thread(accepts, port) for port in opened])
             assert not any([await asyncio.to_thread(accepts, before[scheme]) for scheme in ("https", "http")])
@@ -338,13 +338,13 @@ def test_https_and_rtmps_show_a_certificate_of_ones_own_and_its_renewal(tmp_path
         ports = service.port("https"), service.port("rtmps")
         try:
             assert {await shown(port) for port in ports} == {"CN=Camera Gateway"}
-            assert service._pages.config["GATEWAY_AUTHORITY"] is not None
+            assert service.pages.config["GATEWAY_AUTHORITY"] is not None
             pair(tmp_path, "one.example")
             files.write({}, tls={"certificate": "fullchain.pem", "key": "privkey.pem"})
             await settle(service)
             assert {await shown(port) for port in ports} == {"CN=one.example"}
             assert (service.port("https"), service.port("rtmps")) == ports
-            assert service._pages.config["GATEWAY_AUTHORITY"] is None
+            assert service.pages.config["GATEWAY_AUTHORITY"] is None
             pair(tmp_path, "two.example")
             await settle(service)
             assert {await shown(port) for port in ports} == {"CN=two.example"}

@@ -213,6 +213,7 @@ class FakeGateway:
     def answer(self, handler: BaseHTTPRequestHandler, path: str) -> None:
         context = {"site": self.site, "version": self.version, "csrf": "token", "next": "/", "error": self.login_error}
         context["https_url"] = "https://127.0.0.1:8443/login"
+        context["only_admin"] = True
         if path == "/" and "token=the-viewing-token" in handler.path and "kiosk" not in handler.path:
             self.signed_in = self.signed_in or self.accepts_token
             handler.send_response(303)
