@@ -184,14 +184,24 @@ make_folders() {
     mv -f -- "$CONFIG/config.yaml.new" "$CONFIG/config.yaml"
 }
 
+# unquoted VALUE: as systemd reads it from a file, which takes quotes off.
+unquoted() {
+    local value="${1%"${1##*[![:space:]]}"}"
+    case "$value" in
+        \"*\" | \'*\') value="${value:1:${#value}-2}" ;;
+    esac
+    printf '%s' "$value"
+}
+
 # as_service COMMAND...: with the variables and credentials that the service will see, in this process's rights.
 as_service() {
     (
         local line
         if [ -f "$CONFIG/environment" ]; then
-            while IFS= read -r line; do
-                case "$line" in
-                    [A-Za-z_]*=*) export "${line?}" ;;
+            while IFS= read -r line || [ -n "$line" ]; do
+                case "${line%%=*}" in
+                    "$line" | "" | [!A-Za-z_]* | *[!A-Za-z0-9_]*) ;;
+                    *) export "${line%%=*}=$(unquoted "${line#*=}")" ;;
                 esac
             done <"$CONFIG/environment"
         fi
@@ -352,10 +362,13 @@ remove_old_releases() {
             *) rm -rf -- "$one" ;;
         esac
     done
-    # Before there were releases the program lay here itself; but whoever upgrades in that very folder has it as the source.
-    if [ -z "$1" ] && [ -d "$PREFIX/gateway" ] && [ "$PWD" != "$PREFIX" ] && [ ! -e "$PREFIX/.git" ]; then
-        (cd -- "$PREFIX" && rm -rf -- "$VENV" gateway web systemd install.sh config.yaml package.json package-lock.json requirements*.lock)
-    fi
+    [ -n "$1" ] || remove_program_without_release
+}
+
+# Before there were releases the program lay in PREFIX itself; but whoever works in that very folder has it as the source.
+remove_program_without_release() {
+    [ -d "$PREFIX/gateway" ] && [ "$PWD" != "$PREFIX" ] && [ ! -e "$PREFIX/.git" ] || return 0
+    (cd -- "$PREFIX" && rm -rf -- "$VENV" gateway web systemd install.sh config.yaml package.json package-lock.json requirements*.lock)
 }
 
 # --- what the user reads at the end ------------------------------------------------
@@ -430,6 +443,7 @@ uninstall_service() {
         systemctl reset-failed "$SERVICE" 2>/dev/null || true
     fi
     rm -rf -- "$PREFIX/releases" "$PREFIX/current"
+    remove_program_without_release
     rmdir -- "$PREFIX" 2>/dev/null || true
     if [ -z "$PURGE" ]; then
         say "$SERVICE is removed. Kept: $CONFIG and $STATE (sudo ./install.sh uninstall --purge removes them)."

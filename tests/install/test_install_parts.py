@@ -98,3 +98,35 @@ def test_who_may_not_read_the_configuration_is_not_told_that_it_has_mistakes(tmp
     assert result.returncode == 1
     assert "sudo ./install.sh status" in result.stderr
     assert "mistakes" not in result.stdout
+
+
+def test_uninstalling_takes_the_program_of_before_releases_along(old_layout: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    script = (
+        'read_options() { PREFIX="$INSTALL_ROOT/opt/camera-gateway"; }; mkdir -p "${UNIT%/*}"; : >"$UNIT"; uninstall_service'
+    )
+    result = part(tmp_path, script)
+    assert result.returncode == 0, result.stderr
+    assert not old_layout.exists()
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ('"a b"', "a b"),
+        ("'a\"b'", 'a"b'),
+        ("plain", "plain"),
+        ("a=b  ", "a=b"),
+        ('"', '"'),
+        ("", ""),
+    ],
+)
+def test_the_first_password_is_what_systemd_would_read(tmp_path: Path, written: str, value: str) -> None:
+    """Quotes around a value are not part of it, and the last line counts without its line end."""
+    folder = tmp_path / "etc/camera-gateway"
+    folder.mkdir(parents=True)
+    (folder / "environment").write_text(f"# mine\nNOT A NAME=1\nGATEWAY_ADMIN_PASSWORD={written}")
+    script = "systemctl() { say 'systemd 252'; }; as_service printenv GATEWAY_ADMIN_PASSWORD"
+    result = part(tmp_path, script)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == f"{value}\n"
