@@ -459,6 +459,7 @@ export default {
   "config.watch": "Changes to the files",
   "config.watched": "are noticed within seconds",
   "config.unwatched": "are not watched",
+  "config.no_file": "This gateway runs without a configuration file, as the demo does.",
   "config.reload": "Read the files now",
   "config.effective": "In effect",
   "config.legend": "Grey: a default that stands in no file. Secrets are hidden.",

@@ -459,6 +459,7 @@ export default {
   "config.watch": "文件的修改",
   "config.watched": "数秒内自动生效",
   "config.unwatched": "不会自动检测",
+  "config.no_file": "此网关未使用配置文件运行（演示模式即如此）。",
   "config.reload": "立即重新读取文件",
   "config.effective": "当前生效的配置",
   "config.legend": "灰色：未写入任何文件的默认值。密码等机密已隐藏。",
