@@ -103,6 +103,11 @@ def test_nothing_on_a_phone_or_in_chinese_is_against_the_rules(wall: Any, chromi
     page.click("#more")
     page.locator("#bar-extra").wait_for(state="visible")
     found += judged(page, axe, "menu of a phone")
+    signs = "[...document.querySelectorAll('#bar-extra > .tool')]"
+    said = page.evaluate(f"{signs}.map((one) => getComputedStyle(one, '::after').content)")
+    assert said, "there are signs in it"
+    assert "none" not in said, "a finger has no tooltip"
+    assert page.evaluate(f"{signs}.every((one) => one.scrollWidth <= one.clientWidth)"), "no word lies over another sign"
     assert page.evaluate("document.documentElement.lang").startswith("zh")
     context.close()
     print("\n".join(found))
