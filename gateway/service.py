@@ -31,6 +31,7 @@ from gateway.health.view import HealthView
 from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
+from gateway.http.admission import is_loopback
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
@@ -172,9 +173,10 @@ class Service:
         """What is answered without it."""
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         self._health.add_routes(router)
-        router.add_lane("/hls/", Express(self._hls, access.passes))
+        router.add_lane("/hls/", Express(self._hls, access.passes, access.fields_as_sent))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge, access.as_sent), tls=self._certificate)
+        self._http.warden.exempt = lambda address: is_loopback(address) or access.is_proxy(address)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
         self._parts = Parts(
             access,

@@ -317,3 +317,17 @@ def test_only_our_own_proxy_names_clients_users_and_schemes(config: Config) -> N
     run(config, untrusted)
     elsewhere = dataclasses.replace(config.auth, proxy=ProxyTrust(("192.0.2.0/24",), "x-forwarded-user"))
     run(dataclasses.replace(config, auth=elsewhere), untrusted)
+
+
+def test_five_hundred_viewers_behind_our_proxy_are_not_cut_off_as_one_with_too_many_connections(config: Config) -> None:
+    proxied = dataclasses.replace(config, auth=dataclasses.replace(config.auth, proxy=ProxyTrust(("192.0.2.7",))))
+
+    async def body(service: Service, access: Access) -> None:
+        exempt = service._http.warden.exempt
+        assert exempt("192.0.2.7")
+        assert exempt("127.0.0.1")
+        assert not exempt("192.0.2.8")
+        access.configure(config)
+        assert not exempt("192.0.2.7"), "since a reload it is none of ours"
+
+    run(proxied, body)
