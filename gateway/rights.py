@@ -15,7 +15,7 @@ from typing import Protocol
 
 from gateway.access.grants import Grant, Right
 from gateway.http.access import Access, Decision
-from gateway.rtmp.connection import Action, Answer, Credentials
+from gateway.rtmp.permission import Action, Answer, Credentials
 
 NO_LONGER = "this address is no longer valid"
 

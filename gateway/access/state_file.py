@@ -21,7 +21,7 @@ from typing import Any
 
 from gateway.access import tokens
 from gateway.access.tokens import ApiToken
-from gateway.http.private_files import PRIVATE_MODE, belong_to, private_directory, write_atomically
+from gateway.private_files import PRIVATE_MODE, belong_to, private_directory, write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
+from gateway.box.facts import Box
 from gateway.device.advice import advise
-from gateway.health.box import Box
 from gateway.health.view import CameraHealth, HealthView, StreamHealth
 from gateway.journal.incident import Incident
 from gateway.redact import redact

@@ -22,7 +22,7 @@ from gateway.http.authenticator import Verdict
 from gateway.http.messages import Request
 from gateway.onvif.face.http_face import HttpRequest
 from gateway.onvif.face.soap import SOAP, TDS
-from gateway.rtmp.connection import Action, Credentials
+from gateway.rtmp.permission import Action, Credentials
 from gateway.service import Service
 from gateway.web.rights import FORGOTTEN, rule_of
 

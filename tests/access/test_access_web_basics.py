@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from gateway.config.model import Config, ProxyTrust, View
 from gateway.http.access import Access
 from gateway.service import Service
@@ -154,6 +156,23 @@ def test_names_from_the_configuration_are_text_and_nothing_else(config: Config) 
                 assert answer.mimetype == "application/json"
 
     run(evil, body)
+
+
+@pytest.mark.parametrize(
+    ("name", "pages"),
+    [("anna", set()), ("olga", {"/health"}), ("admin", {"/discovery", "/health", "/settings", "/audit"})],
+)
+def test_the_wall_leads_everybody_to_the_pages_that_are_for_him(config: Config, name: str, pages: set[str]) -> None:
+    every = {"/discovery", "/health", "/settings", "/audit"}
+
+    async def body(service: Service, _access: Access) -> None:
+        wall = await ask(service, "/", headers=basic(name))
+        assert {page for page in every if f'href="{page}"' in wall.text} == pages
+        for page in every:
+            answer = await ask(service, page, headers=basic(name))
+            assert (answer.status_code == 200) is (page in pages), page
+
+    run(config, body)
 
 
 def test_names_that_strangers_type_are_text_on_the_page_of_the_audit_log(config: Config) -> None:
