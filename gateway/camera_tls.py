@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +40,24 @@ class CameraTrust:
 ANYBODY = CameraTrust()
 
 
-@functools.lru_cache(maxsize=8)
 def context(trust: CameraTrust) -> ssl.SSLContext:
     """TLS as cameras have it: weak ciphers, old renegotiation. Raises CertificateRefused when `ca_file` cannot be used.
 
-    One context for many cameras: each costs half a megabyte with the system's authorities in it.
+    One context for many cameras: each costs half a megabyte with the system's authorities in it. A `ca_file` that was
+    replaced is read again: authorities are renewed while gateways run.
     """
+    stamp: tuple[int, int, int] | None = None
+    if trust.ca_file is not None:
+        try:
+            found = trust.ca_file.stat()
+            stamp = found.st_mtime_ns, found.st_ino, found.st_size
+        except OSError:
+            pass  # reading it tells why
+    return _context(trust, stamp)
+
+
+@functools.lru_cache(maxsize=8)
+def _context(trust: CameraTrust, stamp: object) -> ssl.SSLContext:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named only from Python 3.12 on
     made.set_ciphers("DEFAULT@SECLEVEL=0")
@@ -72,17 +85,24 @@ def check(trust: CameraTrust, host: str, certificate: bytes | None) -> None:
         raise CertificateRefused(f"{host} has another certificate than fingerprint says; its own is {found}")
 
 
-def secured(sock: socket.socket, trust: CameraTrust, host: str) -> ssl.SSLSocket:
-    """Shake hands within the socket's timeout. Raises SourceError; the socket is then closed."""
+def secured(
+    sock: socket.socket, trust: CameraTrust, host: str, own: Callable[[ssl.SSLSocket], object] = lambda _: None
+) -> ssl.SSLSocket:
+    """Shake hands within the socket's timeout. Raises SourceError; the socket is then closed.
+
+    `own` is told of the new socket before the handshake, so that whoever owns it can shut it down meanwhile.
+    """
     wrapped = None
     try:
-        wrapped = context(trust).wrap_socket(sock, server_hostname=host)
+        wrapped = context(trust).wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        own(wrapped)
+        wrapped.do_handshake()
         check(trust, host, wrapped.getpeercert(True))
     except ssl.SSLError as error:
-        sock.close()
+        (wrapped or sock).close()
         raise explain(host, error) from None
     except (OSError, ValueError) as error:
-        sock.close()
+        (wrapped or sock).close()
         if isinstance(error, TimeoutError):
             raise ProtocolError(f"{host} does not answer the TLS handshake; is it rtsp:// there?") from None
         raise Ended(f"{host} broke the connection during the TLS handshake") from None

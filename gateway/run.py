@@ -19,9 +19,9 @@ from gateway import memory
 from gateway.config.model import Config
 from gateway.http.access import Access
 from gateway.instance import InstanceLock
+from gateway.private_files import clear_unfinished
 from gateway.reload.attempt import Trigger
 from gateway.service import Service
-from gateway.state_files import clear_unfinished
 from gateway.systemd.notify import Notifier
 from gateway.watchdog import Watchdog
 

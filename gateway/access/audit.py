@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gateway.private_files import PRIVATE_MODE, set_aside, sync_directory
 from gateway.redact import redact
-from gateway.state_files import PRIVATE_MODE, set_aside, sync_directory
 
 log = logging.getLogger(__name__)
 

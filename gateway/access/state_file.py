@@ -12,16 +12,17 @@ import json
 import logging
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway import state_files
+from gateway import private_files
 from gateway.access import tokens
 from gateway.access.tokens import ApiToken
-from gateway.state_files import PRIVATE_MODE, belong_to, private_directory, set_aside, write_atomically
+from gateway.private_files import PRIVATE_MODE, belong_to, private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +38,9 @@ class AccessState:
     """Goes into the viewing token: empty is the first one, None that there is none."""
     logins: Mapping[str, str] = field(default_factory=dict)
     """By user: a mark that changes when he logs out everywhere."""
-    others: str = ""
-    """The mark of users without one in `logins`; it changes when these were lost."""
     tokens: tuple[ApiToken, ...] = ()
+    others: str = ""
+    """The mark of users without one of their own. Not empty since the file was damaged: who has logged out is forgotten."""
 
     def login_of(self, user: str) -> str:
         """The user's mark."""
@@ -59,12 +60,13 @@ class StateFile:
         self._path = directory / FILE_NAME
         self._lock_path = directory / ".access.lock"
         self._seen: tuple[int, int, int] | None = None
+        self._reading = threading.Lock()
         self.state = AccessState()
         if not os.path.lexists(self._path) and not self._lock_path.exists():
             return  # nothing was ever revoked or made
         with self._locked():
             try:
-                content = _from_json(json.loads(state_files.read(self._path)))
+                content = _from_json(json.loads(private_files.read(self._path)))
             except FileNotFoundError:
                 log.error("%s is gone: API tokens and the viewing token are refused; make new ones", self._path)
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError, IsADirectoryError):
@@ -78,6 +80,10 @@ class StateFile:
 
     def refresh(self) -> bool:
         """Take up what another process wrote. True if it changed. Never raises: an unreadable file changes nothing."""
+        with self._reading:  # what one thread has read before another one's change must not come after it
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         try:
             seen = self._version()
             if seen == self._seen:
@@ -129,6 +135,6 @@ def _from_json(fields: Any) -> AccessState:
     return AccessState(
         viewing=str(viewing) if viewing is not None else None,
         logins={str(user): str(mark) for user, mark in fields["logins"].items()},
-        others=str(fields.get("others", "")),
         tokens=tuple(tokens.from_json(one) for one in fields["tokens"]),
+        others=str(fields.get("others", "")),
     )

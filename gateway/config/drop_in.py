@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import state_files
+from gateway import private_files
 from gateway.config.load import DROP_IN_FOLDER
 
 FOLDER_MODE = 0o750
@@ -55,7 +55,7 @@ def write_new(config_path: Path, entry: Entry, note: str, owner: tuple[int, int]
     except FileExistsError:
         raise NotADirectoryError(errno.ENOTDIR, "it is a file, not a folder") from None
     path = folder / f"{entry.id}.yaml"
-    state_files.write_new(path, render(entry, note).encode(), owner=owner)
+    private_files.write_new(path, render(entry, note).encode(), owner=owner)
     return path
 
 

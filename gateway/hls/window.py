@@ -36,9 +36,9 @@ DISCONTINUITY_UNIT_S = 3600
 MIN_SEGMENTS = 6
 """Apple's players want six segments (authoring specification 8.11)."""
 MIN_TARGET_DURATIONS = 3
+"""A playlist must not be shorter than this many target durations (6.2.2)."""
 UNWATCHED_AFTER_US = 30_000_000
 """Nobody has asked for the playlist for this long: it shrinks to the shortest the draft allows, and grows again in use."""
-"""A playlist must not be shorter than this many target durations (6.2.2)."""
 MAX_WINDOW_BYTES = 64 * 1024 * 1024
 """12 s of window and as much again for stragglers at 20 Mbit/s; sixteen such windows still fit a Pi of 4 GB."""
 PDT_STEP_S = 1.0
@@ -108,6 +108,7 @@ class Window:
         listed = sum(segment.discontinuity for segment in self._listed)
         window.discontinuity_sequence = self.discontinuity_sequence + listed
         window._started_before = self._started_before
+        window.frugal = self.frugal
         return window
 
     def set_length(self, window_s: float) -> None:

@@ -45,27 +45,19 @@ class Admission:
     @contextmanager
     def place(self, address: str) -> Iterator[None]:
         """A place for one request. Raises Turned."""
-        self.take(address)
-        try:
-            yield
-        finally:
-            self.give_back(address)
-
-    def take(self, address: str) -> None:
-        """As `place`, where no task can hold it; `give_back` must follow. Raises Turned."""
         if self._count >= self._limits.total:
             raise Turned("the gateway has as many requests as it can carry")
         if self._by_address[address] >= self._limits.per_address and not self._exempt(address):
             raise Turned("too many requests from this address at once")
         self._by_address[address] += 1
         self._count += 1
-
-    def give_back(self, address: str) -> None:
-        """The request is answered."""
-        self._count -= 1
-        self._by_address[address] -= 1
-        if self._by_address[address] <= 0:
-            del self._by_address[address]
+        try:
+            yield
+        finally:
+            self._count -= 1
+            self._by_address[address] -= 1
+            if self._by_address[address] <= 0:
+                del self._by_address[address]
 
 
 def is_loopback(address: str) -> bool:

@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.http.addresses import BoxNames, box_names
 from gateway.http.tls_files import RENEWED
-from gateway.state_files import private_directory, set_aside, write_atomically
+from gateway.private_files import private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ class Challenge:
     realm: str
     nonce: str
     algorithm: str
-    """As sent, e.g. `MD5`, `SHA-256-sess`."""
+    """As sent, e.g. `MD5`, `SHA-256-sess`; empty where it was not, and then it is MD5."""
     qop: bool
     """Whether `qop=auth` is offered; without it the old form of RFC 2069 is used."""
     opaque: str | None
@@ -46,8 +46,8 @@ def find_challenge(headers: Iterable[str]) -> Challenge | None:
 
 def _read(text: str) -> Challenge | None:
     values = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(text)}
-    algorithm = values.get("algorithm", "MD5")
-    if "nonce" not in values or algorithm.lower().removesuffix("-sess") not in _HASHES:
+    algorithm = values.get("algorithm", "")
+    if "nonce" not in values or _name(algorithm).removesuffix("-sess") not in _HASHES:
         return None
     offered = {option.strip().lower() for option in values.get("qop", "").split(",")} - {""}
     if offered and "auth" not in offered:
@@ -62,9 +62,13 @@ def _read(text: str) -> Challenge | None:
     )
 
 
+def _name(algorithm: str) -> str:
+    return algorithm.lower() or "md5"
+
+
 def authorization(challenge: Challenge, method: str, uri: str, username: str, password: str, *, cnonce: str, count: int) -> str:
     """Value of the `Authorization` header. `count` is the number of this request under the nonce, from 1."""
-    name = challenge.algorithm.lower()
+    name = _name(challenge.algorithm)
     digest = _HASHES[name.removesuffix("-sess")]
     ha1 = digest(f"{username}:{challenge.realm}:{password}".encode())
     if name.endswith("-sess"):
@@ -79,8 +83,9 @@ def authorization(challenge: Challenge, method: str, uri: str, username: str, pa
         f'nonce="{challenge.nonce}"',
         f'uri="{uri}"',
         f'response="{digest(f"{ha1}:{middle}:{ha2}".encode())}"',
-        f"algorithm={challenge.algorithm}",
     ]
+    if challenge.algorithm:  # cameras of RFC 2069 do not know the word
+        parts.append(f"algorithm={challenge.algorithm}")
     if challenge.opaque is not None:
         parts.append(f'opaque="{challenge.opaque}"')
     if challenge.qop:

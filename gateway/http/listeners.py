@@ -26,7 +26,6 @@ from granian.log import LogLevels
 from granian.server.embed import Server
 
 from gateway.errors import ListenError
-from gateway.http.admission import is_loopback
 from gateway.http.intake import spawner
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import TlsFiles, servable, version
@@ -105,10 +104,9 @@ class HttpListeners:
         tls: TlsFiles | None,
         renewal_check_s: float = RENEWAL_CHECK_S,
         sockets: SocketLimits | None = None,
-        exempt: Callable[[str], bool] = is_loopback,
     ) -> None:
         """`https` and `http` are what `start` opens. `tls` is needed for `https`; its certificate is made when opening.
-        Port 0 picks a free one. `exempt` names addresses that many come from; it is asked on a worker thread."""
+        Port 0 picks a free one."""
         if https is not None and tls is None:
             raise ValueError("https needs certificates")
         self._app = app
@@ -117,7 +115,7 @@ class HttpListeners:
         self._renewal_check_s = renewal_check_s
         self._doors: list[HttpDoor] = []
         self._background: set[asyncio.Task[Any]] = set()
-        self.warden = Warden(self._ports, sockets or SocketLimits(), exempt)
+        self.warden = Warden(self._ports, sockets or SocketLimits())
         self._check_now = asyncio.Event()
         self._refreshing = asyncio.Lock()
         self._stopping = False

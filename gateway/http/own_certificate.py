@@ -19,7 +19,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from gateway.http.tls_files import RENEWED
-from gateway.state_files import private_directory, set_aside, write_atomically
+from gateway.private_files import private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 

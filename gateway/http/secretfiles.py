@@ -13,8 +13,8 @@ from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
-from gateway import state_files
-from gateway.state_files import private_directory, set_aside, write_atomically
+from gateway import private_files
+from gateway.private_files import private_directory, set_aside, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class SecretFiles:
 
     def _load_hash(self) -> str:
         try:
-            text = state_files.read(self._hash_file).decode("utf-8", "replace").strip()
+            text = private_files.read(self._hash_file).decode("utf-8", "replace").strip()
             status = self._hash_file.stat()
         except FileNotFoundError:
             return ""  # a first run
@@ -94,7 +94,7 @@ class SecretFiles:
 
     def _load_key(self) -> bytes:
         try:
-            key = bytes.fromhex(state_files.read(self._key_file).decode("ascii").strip())
+            key = bytes.fromhex(private_files.read(self._key_file).decode("ascii").strip())
         except FileNotFoundError:
             return self._make_key()
         except (ValueError, IsADirectoryError):

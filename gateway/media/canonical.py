@@ -38,6 +38,10 @@ class Canonical(Protocol):
 class CanonicalPicture(Canonical, Protocol):
     """Converter of a video track."""
 
+    @staticmethod
+    def begins_picture(unit: bytes) -> bool:
+        """The NAL unit is the first slice of a picture or field."""
+
     def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
         """The same for an access unit that is in NAL units already."""
 
@@ -54,6 +58,11 @@ def video(codec: Codec, extradata: bytes) -> CanonicalPicture:
 class H264:
     """H.264 in Annex B or length-prefixed form."""
 
+    @staticmethod
+    def begins_picture(unit: bytes) -> bool:
+        """See `CanonicalPicture.begins_picture`."""
+        return h264.begins_picture(unit)
+
     def __init__(self, extradata: bytes = b"") -> None:
         self._sps: dict[int, bytes] = {}
         self._pps: dict[int, bytes] = {}
@@ -69,7 +78,7 @@ class H264:
     def take_units(self, units: list[bytes], keyframe: bool) -> Unit | None:
         """See `CanonicalPicture.take_units`."""
         changed = self._learn(units)
-        keyframe = keyframe or any(unit[0] & 31 == h264.NAL_IDR for unit in units)
+        keyframe = keyframe or h264.can_start(units)
         config = self._refresh(keyframe)
         # A set that changes between keyframes must reach decoders now: it stays in the sample, which they accept.
         kept = [unit for unit in units if h264.in_sample(unit) or (changed and not keyframe)]
@@ -112,6 +121,11 @@ class H264:
 
 class H265:
     """H.265 in Annex B or length-prefixed form."""
+
+    @staticmethod
+    def begins_picture(unit: bytes) -> bool:
+        """See `CanonicalPicture.begins_picture`."""
+        return h265.begins_picture(unit)
 
     def __init__(self, extradata: bytes = b"") -> None:
         self._sets: dict[int, dict[int, bytes]] = {h265.NAL_VPS: {}, h265.NAL_SPS: {}, h265.NAL_PPS: {}}

@@ -5,6 +5,7 @@ Sources: ITU-T H.264 sections 7.3.2.1, 7.4.1 and E.1; ISO/IEC 14496-15 section 5
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.media.bits import BitReader, BitstreamError, unescape
@@ -16,6 +17,7 @@ NAL_SPS = 7
 NAL_PPS = 8
 NAL_AUD = 9
 _SLICES = range(1, 6)
+_SEI_RECOVERY_POINT = 6
 _NOT_IN_SAMPLE = frozenset({NAL_SPS, NAL_PPS, NAL_AUD, 10, 11, 12})
 """Parameter sets live in the configuration; delimiters, end marks and filler only cost bytes."""
 _CHROMA_PROFILES = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -138,6 +140,48 @@ def in_sample(unit: bytes) -> bool:
 def is_slice(unit: bytes) -> bool:
     """The NAL unit carries picture data."""
     return nal_type(unit) in _SLICES
+
+
+def begins_picture(unit: bytes) -> bool:
+    """The NAL unit is the first slice of a picture or field (first_mb_in_slice is 0)."""
+    return is_slice(unit) and len(unit) > 1 and unit[1] & 0x80 != 0
+
+
+def can_start(units: Iterable[bytes]) -> bool:
+    """Decoders can start at the picture of these NAL units: it is an IDR picture, or an intra picture whose SEI calls it a
+    recovery point that is at once (section D.2.8). Encoders with open GOPs send an IDR picture once in their life."""
+    recovery = False
+    for unit in units:
+        kind = unit[0] & 31
+        if kind == NAL_IDR:
+            return True
+        if kind == NAL_SEI:
+            recovery = recovery or _recovers_at_once(unit)
+        elif recovery and kind in _SLICES:
+            return _begins_with_intra(unit)  # whatever the SEI says, a P picture is none
+    return False
+
+
+def _begins_with_intra(unit: bytes) -> bool:
+    """first_mb_in_slice is 0, slice_type 7 (all of them are I) or 2 (this one is)."""
+    return len(unit) > 1 and (unit[1] == 0x88 or unit[1] & 0xF0 == 0xB0)
+
+
+def _recovers_at_once(sei: bytes) -> bool:
+    data = unescape(sei[1:]) if b"\0\0\3" in sei else sei[1:]
+    at, end = 0, len(data)
+    while at + 2 < end:
+        kind = size = 0
+        while at < end and data[at] == 0xFF:
+            kind, at = kind + 255, at + 1
+        kind, at = kind + (data[at] if at < end else 0), at + 1
+        while at < end and data[at] == 0xFF:
+            size, at = size + 255, at + 1
+        size, at = size + (data[at] if at < end else 0), at + 1
+        if kind == _SEI_RECOVERY_POINT:
+            return at < end and data[at] & 0x80 != 0  # recovery_frame_cnt is 0
+        at += size
+    return False
 
 
 def check_format(chroma: int, depth_luma: int, depth_chroma: int) -> None:

@@ -157,6 +157,11 @@ def is_slice(unit: bytes) -> bool:
     return nal_type(unit) in _SLICES
 
 
+def begins_picture(unit: bytes) -> bool:
+    """The NAL unit is the first slice of a picture (first_slice_segment_in_pic_flag)."""
+    return is_slice(unit) and len(unit) > 2 and unit[2] & 0x80 != 0
+
+
 def is_irap(unit: bytes) -> bool:
     """The NAL unit starts an intra random access picture (IDR, CRA, BLA)."""
     return nal_type(unit) in _IRAP

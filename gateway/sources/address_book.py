@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.model import Camera
+from gateway.private_files import set_aside
 from gateway.sources.identity import Identity, usable_serial
-from gateway.state_files import set_aside
 
 log = logging.getLogger(__name__)
 

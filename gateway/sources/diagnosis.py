@@ -23,6 +23,8 @@ _UNREACHABLE = {
     errno.EHOSTUNREACH: "cannot be reached (no route, or switched off)",
     errno.ENETUNREACH: "cannot be reached: this machine has no network towards it",
     errno.EADDRNOTAVAIL: "cannot be reached: this machine has no address of that kind",
+    errno.EAFNOSUPPORT: "cannot be reached: this machine has no address of that kind",
+    errno.EMFILE: "cannot be reached: the gateway has too many connections and files open",
 }
 
 

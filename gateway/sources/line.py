@@ -56,8 +56,9 @@ class Line:
         except (OSError, UnicodeError) as error:
             caught = error
         for family, kind, protocol, _, address in found:
-            sock = self._own(socket.socket(family, kind, protocol))
             try:
+                # a name may have an address of a kind that this machine does not speak
+                sock = self._own(socket.socket(family, kind, protocol))
                 sock.settimeout(timeout_s)
                 sock.connect(address)
                 break
@@ -66,11 +67,14 @@ class Line:
                 self.close()
         else:
             raise diagnosis.unreachable(caught, host, port)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self.peer, self.local = sock.getpeername()[0], sock.getsockname()[0]
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            self.peer, self.local = sock.getpeername()[0], sock.getsockname()[0]
+        except OSError:  # reset as soon as it was accepted: how some cameras refuse one client more
+            raise Ended(f"{host} closes the connection on port {port} without an answer") from None
         if urlsplit(url).scheme.lower() == "rtsps":
-            sock = self._own(camera_tls.secured(sock, trust, host))
+            sock = camera_tls.secured(sock, trust, host, self._own)
             sock.settimeout(TICK_S)
         else:
             # the kernel's own timeouts: Python's cost a poll() in front of every read

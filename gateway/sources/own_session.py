@@ -200,7 +200,8 @@ class OwnSession:
             answer: Response | None = None
             for piece in self._framing.feed(data) if data else ():
                 if isinstance(piece, Response):
-                    answer = answer or piece
+                    if piece.status >= 200:  # "100 Continue" is no answer yet
+                        answer = answer or piece
                 elif isinstance(piece, Request):
                     self._answer(piece)
                 elif len(self._early) < MAX_EARLY_PACKETS:

@@ -23,6 +23,7 @@ from gateway.errors import (
     SessionLimit,
     SourceError,
     Stalled,
+    TimedOut,
     Unreachable,
     WrongCredentials,
 )
@@ -62,6 +63,9 @@ PREFLIGHT_S = 2.0
 """After a failure the port is tried first: a black hole is told after this instead of the whole open timeout."""
 FORGET_AFTER = 2
 """Failures in a row after which the camera is asked for the address again: one is a restart, and asking costs it a login."""
+HUNG_UP_AFTER = 5
+"""Hang-ups or silence in a row, before any picture, after which it may be our way of asking. A camera that starts does so
+for some seconds; the back-off makes these a quarter of a minute."""
 OPENING_S = 60.0
 """Beyond the time limits to open: asking a camera over ONVIF where its stream is, a predecessor on its way out."""
 MARGIN_S = 10.0
@@ -104,6 +108,7 @@ class RtspReader:
         self._live_since: float | None = None
         self._last_picture = 0.0
         self._misses = 0
+        self._hung_up = 0
         self._endpoint = location.endpoint()
         self._moves = location.moves
         self._first_transport = self._transport = "tcp" if settings.transport == "auto" else settings.transport
@@ -215,6 +220,9 @@ class RtspReader:
         if self._settings.client == "auto" and not self._settings.trust.asks:
             # where our own client gets no picture, the next turn is libavformat's; and after that ours again
             helpless = isinstance(failure, NoVideo | Stalled) and self._live_since is None
+            hung_up = isinstance(failure, Ended | TimedOut) and self._live_since is None and self._client == "own"
+            self._hung_up = self._hung_up + 1 if hung_up else 0
+            helpless = helpless or self._hung_up >= HUNG_UP_AFTER
             own_failed = self._client == "own" and (helpless or isinstance(failure, NotUnderstood))
             self._client = "libav" if own_failed else "own"
         asked_wrong = isinstance(failure, Unreachable | NoSuchPath | ProtocolError | OtherDevice)
@@ -274,7 +282,7 @@ class RtspReader:
     def _read(self, session: Session, url: str, started: float) -> None:
         host = diagnosis.endpoint(url)[0]
         converter = canonical.video(CODECS[session.video_codec], session.video_extradata)
-        joiner = Joiner(self._timeline.counts)
+        joiner = Joiner(converter.begins_picture, self._timeline.counts)
         timeline = self._timeline.open(self._monotonic())
         capture = CaptureClock()
         if self._settings.audio:
@@ -301,11 +309,11 @@ class RtspReader:
             elif packet is not None:
                 got_video = True
                 whole = joiner.push(packet)
-                if whole is None:
-                    continue
-                unit = converter.take_units(whole.units, whole.keyframe)
-                if unit is not None and (got_key or unit.keyframe):
-                    frame = self._frame(unit, whole.pts, now, timeline, capture, first=not got_key)
+                unit = converter.take_units(whole.units, whole.keyframe) if whole is not None else None
+                if whole is not None and unit is not None and (got_key or unit.keyframe):
+                    # a camera whose clock stands still is dated by arrival
+                    pts = round(now * unit.config.clock_rate) if joiner.stuck else whole.pts
+                    frame = self._frame(unit, pts, now, timeline, capture, first=not got_key)
                 if not got_key:
                     last_video = now
             if frame is not None:

@@ -123,6 +123,20 @@ def test_camera_configured_anew_goes_on_in_the_same_window() -> None:
     asyncio.run(scenario())
 
 
+def test_pace_that_is_changed_while_memory_is_short_makes_no_long_window() -> None:
+    async def scenario() -> None:
+        stream, channel, _ = make()
+        channel.attach()
+        channel.window.frugal = True
+        channel.configure(Pace(part_s=0.4), 60.0)
+        for start_s in range(0, 60, 10):
+            stream.push(camera(10, start_s=start_s))
+            channel.media("")
+        assert sum(segment.duration_us for segment in channel.window.segments) < 20e6
+
+    asyncio.run(scenario())
+
+
 def test_running_stream_tells_its_keyframe_interval() -> None:
     async def scenario() -> None:
         stream, channel, _ = make()

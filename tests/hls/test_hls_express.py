@@ -12,10 +12,11 @@ import pytest
 from playlist_linter import parse
 from synthetic import camera
 
+from gateway.access.proxy import TrustedProxies
+from gateway.config.model import ProxyTrust
 from gateway.hls import express
 from gateway.hls.express import Express, directives_of
 from gateway.hls.server import HlsService, HlsSettings
-from gateway.http.admission import Admission, RequestLimits
 from gateway.http.messages import Request, Response
 from gateway.http.passes import Passes, of_request, of_token
 from gateway.media.frame import Frame
@@ -78,8 +79,7 @@ class House:
         )
         self.service.attach(self.cam)
         self.passes = Passes(lambda: None, 2.0, lambda: self.now)
-        self.admission = Admission(RequestLimits(per_address=3))
-        self.lane = Express(self.service, self.passes, self.admission)
+        self.lane = Express(self.service, self.passes)
         self.admit()
 
     def admit(self) -> None:
@@ -264,6 +264,23 @@ def test_a_camera_configured_anew_is_not_served_from_what_was_prepared() -> None
     run(scenario)
 
 
+def test_cameras_that_come_and_go_leave_nothing_behind() -> None:
+    async def scenario(house: House) -> None:
+        house.call("/hls/cam/live.m3u8")
+        for number in range(3):
+            stream = house.streams[f"cam{number}"] = Stream(f"cam{number}")
+            stream.begin(frozenset({Kind.VIDEO}))
+            house.service.attach(stream)
+            house.service.channel(stream).window.watched()
+            stream.push(camera(6, gop=50))
+            house.passes.issue(of_request("https", LOGIN, None), stream.id, house.passes.era)
+            assert house.call(f"/hls/{stream.id}/live.m3u8").answers
+            house.service.detach(stream.id)
+        assert set(house.lane._counters) == {"cam", "cam2"}
+
+    run(scenario)
+
+
 def test_viewers_of_both_paths_are_counted_once() -> None:
     async def scenario(house: House) -> None:
         await house.normal("/hls/cam/live.m3u8", user_agent="player")
@@ -289,19 +306,47 @@ def test_directives_are_read_and_credentials_are_not_kept() -> None:
     run(scenario)
 
 
-def test_held_requests_count_as_those_that_wait_in_tasks_and_one_too_many_is_left_to_the_normal_path() -> None:
+def test_one_viewer_cannot_hold_every_place_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(express, "MAX_HELD", 20)
+
     async def scenario(house: House) -> None:
         query, part = await house.hint()
-        held = [house.held(f"/hls/cam/live.m3u8{query}"), house.held(part), house.held(part)]
-        assert house.admission.under_way == 3
-        assert house.call(part).handed_over == 1, "the normal path answers 503"
-        other = house.call(part, client="10.0.0.2:5000")
-        assert house.admission.under_way == 4
-        await push_until(house, held[0])
-        await push_until(house, other)
-        assert house.admission.under_way == 0
-        late = house.held((await house.hint())[1])
+        held = [house.held(f"/hls/cam/live.m3u8{query}") for _ in range(20)]
+        assert house.call(f"/hls/cam/live.m3u8{query}").handed_over, "to where requests of an address are counted"
+        assert house.call(part).handed_over
+        assert house.taken("/hls/cam/live.m3u8").status == 200, "what needs not wait is answered"
+        await push_until(house, held[-1])
+        assert all(len(call.answers) == 1 for call in held)
+        query, _ = await house.hint()
+        house.held(f"/hls/cam/live.m3u8{query}")
         house.lane.release()
-        assert (late.handed_over, house.admission.under_way) == (1, 0)
+        assert house.lane._room.taken == 0
+
+    run(scenario)
+
+
+def test_viewers_behind_a_proxy_are_counted_and_sent_away_by_their_own_address() -> None:
+    async def scenario(house: House) -> None:
+        proxies = TrustedProxies(ProxyTrust(("10.0.0.1",)))
+        house.lane = Express(house.service, house.passes, proxies.resolve_fields)
+        viewers = house.service.channel(house.cam).viewers
+        for number in range(3):
+            house.taken("/hls/cam/live.m3u8", ("x-forwarded-for", f"192.0.2.{number}"))
+            house.taken("/hls/cam/live.m3u8", ("x-forwarded-for", f"192.0.2.{number}"), client="10.9.9.9:1")
+        assert len(viewers) == 4, "the other is no proxy, whatever it says"
+        house.service.shed(4, "short")
+        assert house.call("/hls/cam/live.m3u8", ("x-forwarded-for", "192.0.2.1")).handed_over
+
+    run(scenario)
+
+
+def test_a_proxy_that_ends_tls_does_not_keep_its_viewers_out_of_the_lane() -> None:
+    async def scenario(house: House) -> None:
+        proxies = TrustedProxies(ProxyTrust(("10.0.0.1",)))
+        house.lane = Express(house.service, house.passes, proxies.resolve_fields)
+        said = ("x-forwarded-proto", "https")
+        assert house.taken("/hls/cam/live.m3u8", said, scheme="http").status == 200
+        assert house.call("/hls/cam/live.m3u8", said, scheme="http", client="10.9.9.9:1").handed_over, "no proxy of ours"
+        assert house.call("/hls/cam/live.m3u8", scheme="http").handed_over, "a session of the other scheme"
 
     run(scenario)

@@ -33,6 +33,8 @@ def test_rfc_2069_form_without_qop():
     value = digest.authorization(challenge, "POST", "/", "u", "p", cnonce="c", count=1)
     assert "qop" not in value
     assert "cnonce" not in value
+    assert "algorithm" not in value, "an old camera is told no word that it did not use itself"
+    assert 'response="' in value
 
 
 def test_digest_beside_basic_in_one_header():

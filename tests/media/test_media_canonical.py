@@ -1,5 +1,7 @@
 """Access units as cameras send them become samples and configurations."""
 
+from fractions import Fraction
+
 import av
 import pytest
 from hypothesis import given
@@ -76,6 +78,43 @@ def test_hevc_configuration_lists_all_three_kinds_of_sets(h265_packets):
     assert [len(units) for units in h265.parameter_sets(config.extradata)] == [1, 1, 1]
 
 
+def test_keyframes_of_an_open_gop_are_keyframes_although_only_the_first_is_an_idr():
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 64, "yuv420p", Fraction(1, 25)
+    encoder.options = {"x264-params": "open-gop=1:keyint=8:min-keyint=8:bframes=2:scenecut=0"}
+    encoded = []
+    for number in range(40):
+        picture = av.VideoFrame(64, 64, "yuv420p")
+        picture.pts = number
+        encoded += encoder.encode(picture)
+    encoded += encoder.encode(None)
+    converter = canonical.H264(bytes(encoder.extradata or b""))
+    units = [converter.take(bytes(packet), False) for packet in encoded]
+    assert sum(packet.is_keyframe for packet in encoded) > 3
+    assert [unit.keyframe for unit in units] == [packet.is_keyframe for packet in encoded]
+
+
+@given(st.binary(max_size=40))
+def test_sei_of_any_content_is_read_to_its_end(body):
+    h264.can_start([b"\6" + body, b"\x41\x88"])
+
+
+@pytest.mark.parametrize(
+    ("sei", "starts"),
+    [
+        ("0601 02aabb 0601 c4 80", True),
+        ("0605 ff01" + "11" * 256 + "0601c480", True),
+        ("0606 01c480", True),
+        ("0606 014480", False),
+        ("0605 0406010203", False),
+        ("0606", False),
+    ],
+)
+def test_recovery_point_is_found_behind_other_messages_and_only_if_it_is_at_once(sei, starts):
+    assert h264.can_start([bytes.fromhex(sei), b"\x41\x88\x80"]) is starts
+    assert not h264.can_start([bytes.fromhex(sei), b"\x41\x9a\x80"]), "a P picture"
+
+
 def test_adts_header_is_stripped_and_read():
     asc = audio_specific_config(2, 16000, 1)
     body = b"\x01\x02\x03\x04"
@@ -116,16 +155,37 @@ def test_garbage_behind_valid_headers_never_raises(units):
 
 
 def test_whole_pictures_pass_through_the_joiner_without_delay():
-    joiner = Joiner()
+    joiner = Joiner(h264.begins_picture)
     packets = [Packet(n * 3600 if n else None, [b"x"], n == 0) for n in range(5)]
     assert [joiner.push(packet) for packet in packets] == packets
 
 
 def test_picture_in_two_packets_is_joined_from_the_second_one_on():
-    joiner = Joiner()
+    joiner = Joiner(h264.begins_picture)
     halves = [Packet(n // 2 * 3600, [bytes([n])], n == 0) for n in range(10)]
     out = [packet for half in halves if (packet := joiner.push(half)) is not None]
     assert [b"".join(packet.units) for packet in out] == [b"\0", b"\1", b"\2\3", b"\4\5", b"\6\7"]
+
+
+FIRST_SLICE, LATER_SLICE = b"\x41\x9a", b"\x41\x1a"
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_pictures_of_a_camera_whose_clock_stands_still_are_not_one_endless_picture(slices):
+    joiner = Joiner(h264.begins_picture)
+    packets = [Packet(0, [unit]) for unit in [FIRST_SLICE, *[LATER_SLICE] * (slices - 1)] * 100]
+    out = [packet for packet in map(joiner.push, packets) if packet is not None]
+    assert joiner.stuck
+    assert [len(packet.units) for packet in out[-90:]] == [slices] * 90
+    assert all(packet.pts is None for packet in out[-90:])
+    assert joiner.push(Packet(3600, [FIRST_SLICE])) is not None
+    assert not joiner.stuck
+
+
+def test_packets_without_any_slice_do_not_grow_into_an_endless_picture():
+    joiner = Joiner(h264.begins_picture)
+    out = [packet for _ in range(10_000) if (packet := joiner.push(Packet(0, [b"\x06\x05"]))) is not None]
+    assert len(out) > 3
 
 
 @given(st.binary(max_size=300), st.booleans())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.media import h264
 from gateway.media.counts import Counts
 from gateway.media.frame import Frame
 from gateway.media.joiner import Joiner, Packet
@@ -68,7 +69,7 @@ def test_repairs_of_time_are_counted_where_they_are_made():
 
 def test_packets_that_are_one_picture_are_counted():
     counts = Counts()
-    joiner = Joiner(counts)
+    joiner = Joiner(h264.begins_picture, counts)
     for pts in (0, 0, 3600, 3600, 7200, 7200):
         joiner.push(Packet(pts, [b"x"], False))
     assert counts.joined == 2, "the second half of the very first picture is not joined any more"

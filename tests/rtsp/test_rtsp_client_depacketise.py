@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.rtsp.client.access_unit import AccessUnit
 from gateway.rtsp.client.depacketise_aac import AacDepacketiser
 from gateway.rtsp.client.depacketise_h264 import H264Depacketiser
 from gateway.rtsp.client.depacketise_h265 import H265Depacketiser
@@ -99,6 +100,16 @@ def test_marker_on_a_parameter_set_does_not_end_the_picture(kind):
     assert [one.units for one in depacketiser.push(picture, 0, True, False)] == [[head, picture]]
 
 
+def test_parameter_sets_with_the_time_of_the_picture_before_are_no_picture_of_their_own():
+    depacketiser = H264Depacketiser()
+    sps, pps, first, second = h264_unit(SPS, 8), h264_unit(PPS, 4), h264_unit(SLICE, 8), h264_unit(IDR, 8)
+    done = [*depacketiser.push(first, 0, True, False)]
+    for unit in (sps, pps):
+        done += depacketiser.push(unit, 0, False, False)
+    done += depacketiser.push(second, 3600, True, False)
+    assert done == [AccessUnit(0, [first]), AccessUnit(3600, [sps, pps, second])]
+
+
 def test_fragments_whose_end_is_not_marked_are_a_whole_unit():
     depacketiser = H264Depacketiser()
     begin, middle = bytes((0x7C, 0x85, 0x88)) + b"a", bytes((0x7C, 0x05)) + b"b"
@@ -122,6 +133,24 @@ def test_decoding_order_numbers_are_skipped():
     unit = h265_unit(19, 20)
     numbered = unit[:2] + b"\0\7" + unit[2:]
     assert [one.units for one in H265Depacketiser(numbered=True).push(numbered, 0, True, False)] == [[unit]]
+
+
+@pytest.mark.parametrize(
+    ("clock_rate", "config", "ticks"),
+    [(16000, "1408", 1024), (32000, "2C0A8800", 2048), (8000, "1408", 512), (16000, "", 1024), (16000, "zz", 1024)],
+)
+def test_aac_frames_are_as_long_as_their_samples_whatever_the_rtp_clock(clock_rate, config, ticks):
+    media = Media("audio", 97, "MPEG4-GENERIC", clock_rate, 1, {"config": config, "sizelength": "13", "indexlength": "3"})
+    two = bytes((0, 32, 0, 4 << 3, 0, 4 << 3)) + b"abcdefgh"
+    done = AacDepacketiser.of(media).push(two, 100, True, False)
+    assert [(one.timestamp, one.duration) for one in done] == [(100, ticks), (100 + ticks, ticks)]
+
+
+@pytest.mark.parametrize("size", range(3, 10))
+def test_short_numbered_packet_behind_a_loss_ends_no_session(size):
+    for kind in (1, 48, 49):
+        depacketiser = H265Depacketiser(numbered=True)
+        depacketiser.push(bytes((kind << 1, 1)) + b"\x80" * (size - 2), 0, True, True)
 
 
 def test_endless_picture_takes_no_endless_memory():

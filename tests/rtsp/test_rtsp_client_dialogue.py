@@ -85,6 +85,13 @@ def test_channels_are_those_that_were_asked_for_where_the_camera_names_none(tran
     assert [(track.rtp, track.rtcp) for track in (playing.video, playing.audio)] == [(0, 1), (2, 3)]
 
 
+@pytest.mark.parametrize("sdp", [SDP + SOUND, b"v=0\r\n" + SOUND + SDP.removeprefix(b"v=0\r\n")])
+def test_camera_that_names_the_same_channels_for_sound_and_picture_gives_a_picture(sdp):
+    playing = Camera(sdp).talk(dialogue())
+    assert {playing.video.rtp, playing.audio.rtp} == {0, 2}
+    assert {playing.video.rtcp, playing.audio.rtcp} == {1, 3}
+
+
 def test_microphone_that_is_refused_costs_no_picture():
     camera = Camera(SDP + SOUND, SETUP=[reply(), reply(461)])
     assert camera.talk(dialogue()).audio is None
@@ -127,6 +134,12 @@ def test_wrong_password_is_told_after_one_try(challenge):
     assert camera.methods.count("DESCRIBE") == 2
 
 
+def test_camera_that_refuses_only_options_and_does_not_say_how_to_log_in_is_seen():
+    camera = Camera(OPTIONS=reply(401), DESCRIBE=[reply(401, DIGEST), reply(200, body=SDP)])
+    assert camera.talk(dialogue("admin", "secret"))
+    assert Camera(OPTIONS=reply(401)).talk(dialogue())
+
+
 def test_nonce_that_grew_old_is_no_wrong_password():
     fresh = ("WWW-Authenticate", 'Digest realm="r", nonce="n2", stale=true')
     camera = Camera(DESCRIBE=[reply(401, DIGEST), reply(401, fresh), reply(200, body=SDP)])
@@ -140,6 +153,23 @@ def test_keep_alive_answers_a_new_nonce_once():
     fresh = ("WWW-Authenticate", 'Digest realm="r", nonce="n2"')
     assert 'nonce="n2"' in one.answered(reply(401, fresh)).headers.get("Authorization")
     assert one.answered(reply(401, fresh)) is None
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 451, 501, 551])
+def test_keep_alive_that_the_camera_announced_but_refuses_is_replaced_before_the_session_ends(status):
+    one = dialogue()
+    Camera().talk(one)
+    assert one.keep_alive().method == "GET_PARAMETER"
+    assert one.answered(reply(status)).method == "OPTIONS"
+    assert one.answered(reply(status)) is None
+    assert one.keep_alive().method == "OPTIONS"
+
+
+@pytest.mark.parametrize("location", ["rtsp://cam:99999/x", "rtsp://cam:abc/", "rtsp://[cam/x", "//[x/", "rtsp://cam:0/", ""])
+def test_redirect_to_an_address_that_is_none_is_told(location):
+    with pytest.raises((NotUnderstood, Redirected)) as caught:
+        Camera(DESCRIBE=reply(302, ("Location", location))).talk(dialogue())
+    assert isinstance(caught.value, NotUnderstood) or caught.value.url == URL
 
 
 def test_redirect_is_followed_by_whoever_holds_the_socket_and_loses_its_login():
@@ -197,7 +227,16 @@ def test_control_urls_as_cameras_mean_them(base, control, url):
     assert addressing.control_url(base, control) == url
 
 
-@pytest.mark.parametrize("fields", [(), (("Content-Base", ""),), (("Content-Base", "live/"),), (("Content-Base", "/live"),)])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (),
+        (("Content-Base", ""),),
+        (("Content-Base", "live/"),),
+        (("Content-Base", "/live"),),
+        (("Content-Base", "rtsp://[fe80::1/live"),),
+    ],
+)
 def test_base_that_is_none_is_the_url_that_was_asked(fields):
     assert addressing.base_url(URL, Headers(fields)) == URL
 

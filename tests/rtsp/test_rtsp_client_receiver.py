@@ -3,6 +3,7 @@
 import random
 import struct
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -244,6 +245,19 @@ def test_burst_of_old_pictures_moves_no_sound():
     for picture in range(51):
         sync.picture(98.0 + picture / 25, 10.0)
     assert abs(sync.sound(7.0, 10.0, silent, silent) - 100.0) < 1e-9
+
+
+@pytest.mark.parametrize("drift", [60e-6, -60e-6])
+@pytest.mark.parametrize("odd", [False, True])
+def test_sound_of_a_camera_without_reports_is_still_lip_sync_after_hours(drift, odd):
+    sync, silent = LipSync(), sound(ordered=True)
+    worst = 0.0
+    for tick in range(4 * 3600):
+        late = (0.0, 0.03, 0.2)[tick % 3]  # by Wi-Fi
+        sync.picture(5.0 + tick + (36_000.0 if odd and tick % 977 == 500 else 0.0), 100.0 + tick + late)
+        at = sync.sound(77.0 + tick * (1 + drift), 100.0 + tick + late, silent, silent)
+        worst = max(worst, abs(at - (5.0 + tick)))
+    assert worst < 0.1
 
 
 def test_reports_that_contradict_arrival_are_not_believed():

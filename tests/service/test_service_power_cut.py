@@ -35,10 +35,10 @@ from gateway.http.access import Access
 from gateway.http.certificates import Certificates
 from gateway.instance import InstanceLock
 from gateway.journal.database import Database
+from gateway.private_files import write_atomically
 from gateway.service import Service
 from gateway.sources.address_book import AddressBook
 from gateway.sources.identity import Identity
-from gateway.state_files import write_atomically
 
 ROOT = Path(__file__).parents[2]
 ANY = HostPort("127.0.0.1", 0)
@@ -278,7 +278,7 @@ from gateway.journal.availability import HourRow
 from gateway.journal.database import Database
 from gateway.sources.address_book import AddressBook
 from gateway.sources.identity import Identity
-from gateway.state_files import write_atomically
+from gateway.private_files import write_atomically
 
 folder = Path(sys.argv[1])
 

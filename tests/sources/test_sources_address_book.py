@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.model import Camera
+from gateway.private_files import write_atomically
 from gateway.sources.address_book import FILE_NAME, AddressBook, decode
 from gateway.sources.identity import Identity
-from gateway.state_files import write_atomically
 
 CAM = Camera("cam", "Cam", address="10.0.0.5")
 YARD = Camera("yard", "Yard", address="10.0.0.6")

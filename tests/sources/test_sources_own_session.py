@@ -1,6 +1,7 @@
 """Our own client on real sockets: TCP, UDP and TLS, against a camera that does what it is told."""
 
 import contextlib
+import errno
 import hashlib
 import ipaddress
 import re
@@ -18,13 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import errors
-from gateway.camera_tls import CameraTrust
+from gateway.camera_tls import ANYBODY, CameraTrust
 from gateway.http.addresses import BoxNames
 from gateway.http.certificates import Certificates
 from gateway.media.annexb import split
 from gateway.media.counts import Counts
 from gateway.media.timestamps import Timeline
 from gateway.rtsp.packetize_h264 import packetize_h264
+from gateway.sources.line import Line
 from gateway.sources.location import Fixed
 from gateway.sources.own_session import OwnSession
 from gateway.sources.rtsp import RtspReader
@@ -341,6 +343,13 @@ def test_channels_that_no_packet_can_have_are_not_used(answer):
     session._chores(1e9)
 
 
+def test_camera_that_says_continue_before_it_answers_is_waited_for():
+    session = OwnSession(PullSettings(), "tcp", Counts(), sleep=lambda _: None)
+    session._line = Script([*GOOD[:2], b"RTSP/1.0 100 Continue\r\n\r\n", *GOOD[2:]])
+    session.open("rtsp://cam/live")
+    assert session.video_codec == "h264"
+
+
 # TLS
 
 
@@ -401,8 +410,71 @@ def test_certificate_that_is_asked_for_forbids_a_stream_without_tls(playing, not
     assert camera.requests == []
 
 
+def test_stop_ends_a_handshake_that_the_camera_does_not_answer_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as silent, contextlib.closing(Line()) as line:
+        threading.Timer(0.3, line.interrupt).start()
+        began = time.monotonic()
+        with pytest.raises(errors.SourceError):
+            line.connect(f"rtsps://127.0.0.1:{silent.getsockname()[1]}/", ANYBODY, 10.0)
+        assert time.monotonic() - began < 3
+
+
+def test_authority_that_is_renewed_on_the_disk_is_taken_up_without_a_restart(secure, notebook, authority, tmp_path):
+    other = Certificates(tmp_path / "other", names=lambda: BoxNames(("localhost",), ()))
+    other.ensure()
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(other.authority.read_bytes())
+    trust = CameraTrust(ca_file=ca_file)
+    with contextlib.closing(Line()) as line, pytest.raises(errors.CertificateRefused):
+        line.connect(secure.url("rtsps"), trust, 5.0)
+    ca_file.write_bytes(authority.authority.read_bytes() + b"\n")
+    with contextlib.closing(Line()) as line:
+        line.connect(secure.url("rtsps"), trust, 5.0)
+
+
 def test_plain_camera_at_a_tls_address_is_told(playing, notebook):
     settings = PullSettings(**FAST, client="own")
     with pytest.raises(errors.SourceError) as caught:
         RtspReader("cam", Fixed(playing().url("rtsps")), settings, Timeline(), notebook).run_once()
     assert isinstance(caught.value, errors.ProtocolError | errors.Ended)
+
+
+def test_name_with_an_address_of_a_kind_that_the_machine_does_not_speak_is_reached_at_the_other(playing, notebook, monkeypatch):
+    camera = playing()
+    v6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fd00::1", camera.port, 0, 0))
+    v4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", camera.port))
+    real = socket.socket
+
+    def without_ipv6(family=-1, *args, **more):
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: [v6, v4])
+    monkeypatch.setattr("gateway.sources.line.socket.socket", without_ipv6)
+    line = Line()
+    line.connect(camera.url(), ANYBODY, 2.0)
+    line.close()
+    assert line.peer == "127.0.0.1"
+
+
+def test_machine_that_has_no_socket_left_is_told_so(playing, monkeypatch):
+    def exhausted(*args, **more):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    url = playing().url()
+    with monkeypatch.context() as patched:
+        patched.setattr("gateway.sources.line.socket.socket", exhausted)
+        with pytest.raises(errors.Unreachable, match="too many"):
+            Line().connect(url, ANYBODY, 2.0)
+
+
+def test_camera_that_resets_what_it_has_just_accepted_is_no_failure_of_ours(playing, monkeypatch):
+    class Reset(socket.socket):
+        def getpeername(self):
+            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    url = playing().url()
+    monkeypatch.setattr("gateway.sources.line.socket.socket", Reset)
+    with contextlib.closing(Line()) as line, pytest.raises(errors.Ended):
+        line.connect(url, ANYBODY, 2.0)

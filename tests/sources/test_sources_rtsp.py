@@ -334,6 +334,18 @@ def test_client_that_gets_no_picture_gives_the_next_turn_to_the_other_and_takes_
     assert one._client == "own", "it had a picture: the camera is to blame"
 
 
+def test_camera_that_hangs_up_on_our_client_again_and_again_is_asked_through_the_other_in_the_end(notebook):
+    one = reader(1, notebook)
+    turns = []
+    for _ in range(12):
+        one._learn(errors.Ended("x"))
+        turns.append(one._client)
+    assert turns == [*["own"] * 4, "libav", *["own"] * 5, "libav", "own"]
+    for failure in [errors.Ended("x"), errors.Unreachable("x")] * 10:
+        one._learn(failure)
+        assert one._client == "own", "it starts"
+
+
 class Clock:
     def __init__(self):
         self.now = 100.0
@@ -439,6 +451,35 @@ def test_video_that_turns_to_garbage_is_stalled_and_not_late_for_ever(notebook, 
         one.run_once()
     assert 5 < clock.now - 100.1 < 7
     assert len(notebook.frames) == 1
+
+
+class SameTimeSession(FakeSession):
+    """A camera whose RTP clock stands still."""
+
+    def packets(self):
+        for packet in super().packets():
+            yield Packet(0, packet.units)
+
+
+def test_pictures_of_a_camera_whose_clock_stands_still_are_dated_by_arrival(monkeypatch, notebook):
+    clock = Clock()
+    packets = [(0.1, keyframe()), *[(0.1, Picture(b"\0\0\0\1\x41\x9a\x02\x05"))] * 50, (5.0, None)]
+    monkeypatch.setattr("gateway.sources.rtsp.OwnSession", lambda *args, **more: SameTimeSession(packets, clock))
+    settings = PullSettings(read_timeout_s=5.0, client="own")
+    with pytest.raises(errors.Stalled):
+        RtspReader("cam", Fixed("rtsp://cam/"), settings, Timeline(), notebook, monotonic=clock).run_once()
+    assert len(notebook.frames) >= 48
+    times = [frame.seconds for frame in notebook.frames[10:]]
+    assert times[-1] - times[0] == pytest.approx((len(times) - 1) * 0.1, abs=0.01)
+
+
+def test_camera_that_ends_no_picture_any_more_is_stalled_and_not_late_for_ever(monkeypatch, notebook):
+    clock = Clock()
+    packets = [(0.1, keyframe()), *[(0.1, GARBAGE)] * 200]
+    monkeypatch.setattr("gateway.sources.rtsp.OwnSession", lambda *args, **more: SameTimeSession(packets, clock))
+    settings = PullSettings(read_timeout_s=5.0, client="own")
+    with pytest.raises(errors.Stalled):
+        RtspReader("cam", Fixed("rtsp://cam/"), settings, Timeline(), notebook, monotonic=clock).run_once()
 
 
 def test_timeout_after_the_last_picture_does_not_count_as_healthy(playing):

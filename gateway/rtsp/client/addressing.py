@@ -14,11 +14,20 @@ def is_absolute(url: str) -> bool:
     return url.lower().startswith(_SCHEMES)
 
 
+def _endpoint(url: str) -> str | None:
+    """Host of an RTSP URL that can be connected to; None where there is none, or a port that no machine has."""
+    try:
+        parts = urlsplit(url)
+        return parts.hostname if is_absolute(url) and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
 def base_url(request_url: str, headers: Headers) -> str:
     """What the control URLs of a DESCRIBE answer are relative to. Cameras send relative bases, or none."""
     for name in ("Content-Base", "Content-Location"):
         value = (headers.get(name) or "").strip()
-        if is_absolute(value):
+        if _endpoint(value) is not None:
             return value
     return request_url
 
@@ -50,10 +59,13 @@ def aggregate_url(base: str, control: str) -> str:
 
 def redirected(url: str, location: str) -> str | None:
     """Where a redirect leads; None where it must not be followed, because it would leave TLS or lead to no RTSP."""
-    target = urljoin(url.replace("rtsp", "http", 1), location) if not is_absolute(location) else location
+    try:
+        target = urljoin(url.replace("rtsp", "http", 1), location) if not is_absolute(location) else location
+    except ValueError:
+        return None
     if target.startswith("http"):
         target = target.replace("http", "rtsp", 1)
-    if not is_absolute(target) or not urlsplit(target).hostname:
+    if not _endpoint(target):
         return None
     parts = urlsplit(target)
     if urlsplit(url).scheme == "rtsps" and parts.scheme != "rtsps":

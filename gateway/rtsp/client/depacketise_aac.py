@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.media.aac import SAMPLES_PER_FRAME
+from gateway.media import aac
 from gateway.media.bits import BitReader
 from gateway.rtsp.client.access_unit import NOTHING, AccessUnit
 from gateway.rtsp.client.description import Media
@@ -15,8 +15,15 @@ _HBR_SIZE_BITS, _HBR_INDEX_BITS = 13, 3
 class AacDepacketiser:
     """See `access_unit.Depacketiser`. The fields' widths are from the description, `None` where it does not give them."""
 
-    def __init__(self, size_bits: int = _HBR_SIZE_BITS, index_bits: int | None = _HBR_INDEX_BITS) -> None:
+    def __init__(
+        self,
+        size_bits: int = _HBR_SIZE_BITS,
+        index_bits: int | None = _HBR_INDEX_BITS,
+        frame_ticks: int = aac.SAMPLES_PER_FRAME,
+    ) -> None:
+        """`frame_ticks` is the length of a frame on the RTP clock."""
         self.dropped = 0
+        self._frame_ticks = frame_ticks
         self._size_bits = size_bits
         self._index_bits = index_bits
         self._parts: list[bytes] = []
@@ -29,7 +36,13 @@ class AacDepacketiser:
         low = media.parameters.get("mode", "").lower() == "aac-lbr"
         size = media.number("sizelength", 6 if low else _HBR_SIZE_BITS)
         index = media.number("indexlength", -1)
-        return cls(min(max(size, 1), 32), index if 0 <= index <= 32 else (2 if low else None))
+        try:
+            core_rate = aac.track_config(bytes.fromhex(media.parameters.get("config", ""))).clock_rate
+        except ValueError:
+            core_rate = 0
+        # HE-AAC counts at twice the rate of its core, and some cameras at a rate of their own
+        frame_ticks = aac.SAMPLES_PER_FRAME * media.clock_rate // (core_rate or media.clock_rate)
+        return cls(min(max(size, 1), 32), index if 0 <= index <= 32 else (2 if low else None), frame_ticks)
 
     middle = b""
 
@@ -66,7 +79,7 @@ class AacDepacketiser:
             if len(unit) != size or not unit:
                 self.dropped += 1
                 break
-            units.append(AccessUnit((timestamp + number * SAMPLES_PER_FRAME) & 0xFFFFFFFF, [unit], SAMPLES_PER_FRAME))
+            units.append(AccessUnit((timestamp + number * self._frame_ticks) & 0xFFFFFFFF, [unit], self._frame_ticks))
         return units
 
     def _width_of_index(self, header_bits: int) -> int:
@@ -92,7 +105,7 @@ class AacDepacketiser:
             self._give_up()
             return NOTHING
         unit, self._parts = b"".join(self._parts), []
-        return [AccessUnit(timestamp, [unit], SAMPLES_PER_FRAME)]
+        return [AccessUnit(timestamp, [unit], self._frame_ticks)]
 
     def _give_up(self) -> None:
         self._parts = []

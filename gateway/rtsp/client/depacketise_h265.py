@@ -46,7 +46,7 @@ class H265Depacketiser(NalDepacketiser):
             self._add_aggregate(payload, 2 + don, skip=don // 2)
 
     def _begins(self, payload: bytes) -> bool:
-        if len(payload) < 6:
+        if len(payload) < 6 + self._don:
             return False
         kind = h265.nal_type(payload)
         if kind == FU:

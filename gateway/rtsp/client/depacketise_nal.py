@@ -41,8 +41,10 @@ class NalDepacketiser(ABC):
         """See `Depacketiser.push`."""
         done: list[AccessUnit] | tuple[AccessUnit, ...] = NOTHING
         if timestamp != self._timestamp:
-            if self._timestamp is not None:
-                self._damaged |= gap  # its tail may be missing
+            self._end_fragments()
+            # parameter sets that carry the time of the picture before theirs are no picture
+            if self._has_slice or self._damaged or gap:
+                self._damaged |= gap and self._timestamp is not None  # its tail may be missing
                 done = self._finish()
             self._timestamp = timestamp
             self._damaged = gap and not self._begins(payload)

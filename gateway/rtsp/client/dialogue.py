@@ -92,7 +92,7 @@ class Dialogue:
     def open(self) -> Talk:
         """From OPTIONS to PLAY. Raises SourceError or Redirected."""
         options = yield from self._ask("OPTIONS", self.url)
-        if options.status == 401:
+        if options.status == 401 and options.headers.get("WWW-Authenticate"):
             raise self._refusal(options)
         self._methods = frozenset(re.findall("[A-Z_]+", (options.headers.get("Public") or "").upper()))
         answer = yield from self._ask("DESCRIBE", self.url, ("Accept", "application/sdp"))
@@ -113,7 +113,7 @@ class Dialogue:
             if media is not picture and media is not sound:
                 continue
             try:
-                tracks[media.kind] = yield from self._set_up(media, base, len(tracks))
+                tracks[media.kind] = yield from self._set_up(media, base, tuple(tracks.values()))
             except WrongCredentials:
                 raise
             except SourceError:
@@ -125,11 +125,14 @@ class Dialogue:
         self._note_session(playing)
         return Playing(tracks["video"], tracks.get("audio"), self._timeout_s)
 
-    def _set_up(self, media: Media, base: str, index: int) -> Generator[Request, Response, Track]:
+    def _set_up(self, media: Media, base: str, others: tuple[Track, ...]) -> Generator[Request, Response, Track]:
         if media.profile.startswith("RTP/SAVP"):
             raise NotUnderstood(f"{self.host} encrypts its media (SRTP)")
+        used: set[int] = set()
         if self.open_ports is None:
-            rtp, rtcp = 2 * index, 2 * index + 1
+            used = {channel for other in others for channel in (other.rtp, other.rtcp)}
+            rtp = next(channel for channel in (0, 2, 4) if not used & {channel, channel + 1})
+            rtcp = rtp + 1
             wanted = f"RTP/AVP/TCP;unicast;interleaved={rtp}-{rtcp}"
         else:
             rtp, rtcp = self.open_ports(media.kind)
@@ -152,8 +155,10 @@ class Dialogue:
             rtp = rtcp = 0
         highest = MAX_CHANNEL if self.open_ports is None else MAX_PORT
         if found is not None and max(int(found[1]) + 1, int(found[2] or 0)) <= highest:
-            rtp = int(found[1])
-            rtcp = int(found[2]) if found[2] else rtp + 1
+            told = int(found[1]), int(found[2]) if found[2] else int(found[1]) + 1
+            # some cameras answer 0-1 for every track, and use what they were asked for
+            if self.open_ports is not None or not used.intersection(told):
+                rtp, rtcp = told
         return Track(media, rtp, rtcp, source[1] if source else "", int(ssrc[1], 16) if ssrc else None)
 
     # While it plays
@@ -174,7 +179,7 @@ class Dialogue:
                 return None
             return self._request(asked.method, asked.uri)
         self.login.accepted()
-        if answer.status in (405, 451, 501) and asked.method == "GET_PARAMETER":
+        if answer.status >= 400 and asked.method == "GET_PARAMETER":  # announced, and 400, 404, 405, 451, 501, 551, ... anyway
             self._given_up.add("GET_PARAMETER")
             return self.keep_alive()
         return None

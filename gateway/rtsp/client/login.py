@@ -46,15 +46,18 @@ class Login:
         """
         if not self.given:
             return False
-        worth, self._accepted = self._accepted, False
         challenge = digest_client.find_challenge(headers)
-        if challenge is not None:
-            before, self._challenge = self._challenge, challenge
-            self._count = 0
-            stale = before is not None and challenge.stale and before.nonce != challenge.nonce
-            return worth or stale
-        self._basic = self._challenge is None and any(_BASIC.search(header) for header in headers)
-        return worth and self._basic
+        basic = challenge is None and self._challenge is None and any(_BASIC.search(header) for header in headers)
+        if challenge is None and not basic:
+            return False  # a 401 that asks for nothing says nothing about the password
+        worth, self._accepted = self._accepted, False
+        if challenge is None:
+            self._basic = True
+            return worth
+        before, self._challenge = self._challenge, challenge
+        self._count = 0
+        stale = before is not None and challenge.stale and before.nonce != challenge.nonce
+        return worth or stale
 
     def accepted(self) -> None:
         """A request was not answered with 401."""
