@@ -12,9 +12,9 @@ import resource
 import sys
 from pathlib import Path
 
+from gateway.box.facts import read_meminfo
 from gateway.pressure import Figures
 
-_KB = 1024
 _AVG10 = re.compile(r"^full avg10=([0-9.]+)", re.MULTILINE)
 
 
@@ -41,9 +41,9 @@ class Gauges:
         )
 
     def _memory(self) -> tuple[int, int]:
-        known = dict(re.findall(r"^(MemTotal|MemAvailable):\s+(\d+) kB", _text(self._meminfo), re.MULTILINE))
-        total = int(known.get("MemTotal", 0)) * _KB or sys.maxsize
-        free = int(known["MemAvailable"]) * _KB if "MemAvailable" in known else total
+        known = read_meminfo(self._meminfo)
+        total = known.get("MemTotal") or sys.maxsize
+        free = known.get("MemAvailable", total)
         for group in (self._group, *self._group.parents) if self._group is not None else ():
             limit, used = _text(group / "memory.max").strip(), _text(group / "memory.current").strip()
             if limit.isdigit() and used.isdigit():

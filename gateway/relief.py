@@ -35,13 +35,15 @@ class Output(Protocol):
 
 
 class Relief:
-    """`frugal` is told when memory is to be saved and when no longer; `give_back` returns free heap to the system."""
+    """`frugal` is told when memory is to be saved and when no longer; `give_back` returns free heap to the system; `lag` says
+    by how many seconds the event loop is late."""
 
     def __init__(
         self,
         outputs: Sequence[Output],
         frugal: Callable[[bool], None],
         give_back: Callable[[], None],
+        lag: Callable[[], float] = lambda: 0.0,
         *,
         gauges: Gauges | None = None,
         pressure: Pressure | None = None,
@@ -49,6 +51,7 @@ class Relief:
         self._outputs = outputs
         self._frugal = frugal
         self._give_back = give_back
+        self._lag = lag
         self._gauges = gauges or Gauges()
         self._pressure = pressure or Pressure()
         self._shed_at = 0.0
@@ -71,16 +74,15 @@ class Relief:
 
     async def _run(self) -> None:
         while True:
-            due = time.monotonic() + LOOK_S
             await asyncio.sleep(LOOK_S)
             try:
-                await self.look(max(0.0, time.monotonic() - due))
+                await self.look()
             except Exception:
                 log.exception("looking for what runs short failed")  # and must not be the last look
 
-    async def look(self, lag_s: float) -> None:
+    async def look(self) -> None:
         """One look, and what follows from it."""
-        figures = await asyncio.to_thread(self._gauges.read, lag_s)
+        figures = await asyncio.to_thread(self._gauges.read, self._lag())
         now = time.monotonic()
         changed = self._pressure.observe(figures, now)
         if changed is not None:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from gateway.access.grants import Grant, Right
 from gateway.http.access import Access, Decision
-from gateway.rtmp.connection import Action, Answer, Credentials
+from gateway.rtmp.permission import Action, Answer, Credentials
 
 NO_LONGER = "this address is no longer valid"
 
@@ -76,5 +76,7 @@ class StreamRights:
         return _Permit(self._access, decision.grant, right, asked.stream)
 
     def _note(self, asked: Credentials, user: str) -> None:
-        event = "watch" if asked.action is Action.PLAY else "publish"
-        self._access.audit.going_on(event, user, asked.client, camera=asked.stream, way="rtmp")
+        if asked.action is Action.PLAY:
+            self._access.note_watching(user, asked.client, asked.stream, "rtmp")
+        else:
+            self._access.audit.going_on("publish", user, asked.client, camera=asked.stream, way="rtmp")

@@ -31,10 +31,10 @@ from gateway.health.view import HealthView
 from gateway.hls.express import Express
 from gateway.hls.server import HlsService, HlsSettings
 from gateway.http.access import Access, Right
+from gateway.http.admission import is_loopback
 from gateway.http.guard import guarded, guarded_websocket
 from gateway.http.listeners import HttpListeners
 from gateway.http.messages import Request
-from gateway.http.private_files import write_atomically
 from gateway.http.router import Router
 from gateway.http.rsgi import Application
 from gateway.http.tls_files import Served
@@ -51,6 +51,7 @@ from gateway.nvr import onvif_device
 from gateway.nvr.logins import Logins
 from gateway.nvr.onvif_device import OnvifDevice
 from gateway.nvr.rtsp_output import RtspOutput
+from gateway.private_files import write_atomically
 from gateway.pulse import Promise, Role
 from gateway.relief import Relief
 from gateway.reload import files
@@ -152,7 +153,6 @@ class Service:
             rtsp_port=lambda: self.port("rtsp"),
             snapshot=lambda stream_id: asyncio.to_thread(self.snapshot, stream_id, None),
         )
-        self._relief = Relief((self._hls, self._live, self._rtmp, self._rtsp), self._hls.be_frugal, give_back)
         self._phase = "starting"
         self._health = Health(
             config,
@@ -161,6 +161,8 @@ class Service:
             __version__,
             self.readiness,
         )
+        outputs = (self._hls, self._live, self._rtmp, self._rtsp)
+        self._relief = Relief(outputs, self._hls.be_frugal, give_back, self._health.lag.last)
         self._lookout = Lookout(self, self._where, ignore=(self._onvif.identity.endpoint,))
         self._certificate = Served(config.data_dir, own_pair(config))
         self._rtmp_tls = ServerTls(self._certificate)
@@ -171,9 +173,10 @@ class Service:
         """What is answered without it."""
         router.add("/hls/", guarded(access, "/hls/", self._hls.handle, Right.VIEW))
         self._health.add_routes(router)
-        router.add_lane("/hls/", Express(self._hls, access.passes))
+        router.add_lane("/hls/", Express(self._hls, access.passes, access.fields_as_sent))
         router.add_websocket(LIVE_PATH, guarded_websocket(access, self._live.handle, Right.VIEW))
         self._http = HttpListeners(Application(router, self._bridge, access.as_sent), tls=self._certificate)
+        self._http.warden.exempt = lambda address: is_loopback(address) or access.is_proxy(address)
         self._doors = Doors(openers(self._http, self._rtmp, self._rtmp_tls, self._rtsp, self._onvif))
         self._parts = Parts(
             access,
@@ -484,14 +487,16 @@ class Service:
 
     def _clock_was_set(self, step_s: float) -> None:
         move_jobs(self._scheduler, step_s)
+        self._health.journal.clock_was_set(step_s)
         self._http.check_certificate()
 
     def _tick(self) -> None:
         for source in self._cameras.values():
             source.tick()
+        self._ticked_at = time.monotonic()  # what follows is no reason to start the gateway again
+        for source in self._cameras.values():
             self._devices.observe(source)
         self._health.tick()
-        self._ticked_at = time.monotonic()
 
     # --- watchdog.Patient -----------------------------------------------------------------------------------------------------
 

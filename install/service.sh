@@ -61,8 +61,12 @@ read_options() {
     done
 }
 
+# require_root COMMAND: and from here on the system's own commands, also where `su` has kept a user's PATH without sbin.
 require_root() {
-    is_root && return 0
+    if is_root; then
+        [ "$ROOT_DIR" ] || export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYENV_ROOT=/nonexistent
+        return 0
+    fi
     case "$1" in
         install) fail "a service can only be installed by root" "sudo ./install.sh install; to try it without a service: ./install.sh demo" ;;
         *) fail "a service can only be changed by root" "sudo ./install.sh $1" ;;
@@ -92,7 +96,6 @@ systemd_version() { systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9
 install_service() {
     require_root install
     read_options install "$@"
-    [ "$ROOT_DIR" ] || export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PYENV_ROOT=/nonexistent
     one_at_a_time
     check_machine
     [ -z "$OFFLINE" ] || check_wheels "$OFFLINE"
@@ -181,14 +184,24 @@ make_folders() {
     mv -f -- "$CONFIG/config.yaml.new" "$CONFIG/config.yaml"
 }
 
+# unquoted VALUE: as systemd reads it from a file, which takes quotes off.
+unquoted() {
+    local value="${1%"${1##*[![:space:]]}"}"
+    case "$value" in
+        \"*\" | \'*\') value="${value:1:${#value}-2}" ;;
+    esac
+    printf '%s' "$value"
+}
+
 # as_service COMMAND...: with the variables and credentials that the service will see, in this process's rights.
 as_service() {
     (
         local line
         if [ -f "$CONFIG/environment" ]; then
-            while IFS= read -r line; do
-                case "$line" in
-                    [A-Za-z_]*=*) export "${line?}" ;;
+            while IFS= read -r line || [ -n "$line" ]; do
+                case "${line%%=*}" in
+                    "$line" | "" | [!A-Za-z_]* | *[!A-Za-z0-9_]*) ;;
+                    *) export "${line%%=*}=$(unquoted "${line#*=}")" ;;
                 esac
             done <"$CONFIG/environment"
         fi
@@ -271,10 +284,14 @@ healthy() {
 last_words() { journalctl -u "$SERVICE" -n 15 --no-pager -o cat >&2 2>/dev/null || true; }
 
 start_first() {
+    trap 'show_first_password; rm -f -- "$LOG"' EXIT # whoever does not want to wait must not lose it
     render_unit "$UNIT"
     systemctl daemon-reload
     systemctl restart --no-block "$SERVICE"
-    healthy 0 && return 0
+    if healthy 0; then
+        trap 'rm -f -- "$LOG"' EXIT
+        return 0
+    fi
     systemctl enable --quiet "$SERVICE"
     show_first_password
     last_words
@@ -345,9 +362,13 @@ remove_old_releases() {
             *) rm -rf -- "$one" ;;
         esac
     done
-    if [ -z "$1" ] && [ -d "$PREFIX/gateway" ]; then # before there were releases
-        (cd -- "$PREFIX" && rm -rf -- "$VENV" gateway web systemd install.sh config.yaml package.json package-lock.json requirements*.lock)
-    fi
+    [ -n "$1" ] || remove_program_without_release
+}
+
+# Before there were releases the program lay in PREFIX itself; but whoever works in that very folder has it as the source.
+remove_program_without_release() {
+    [ -d "$PREFIX/gateway" ] && [ "$PWD" != "$PREFIX" ] && [ ! -e "$PREFIX/.git" ] || return 0
+    (cd -- "$PREFIX" && rm -rf -- "$VENV" gateway web systemd install.sh config.yaml package.json package-lock.json requirements*.lock)
 }
 
 # --- what the user reads at the end ------------------------------------------------
@@ -357,6 +378,7 @@ show_first_password() {
     say ""
     say "  user      admin"
     say "  password  $FIRST_PASSWORD   (shown only this once: write it down)"
+    FIRST_PASSWORD=""
 }
 
 welcome() {
@@ -374,7 +396,7 @@ welcome() {
 firewall_hints() {
     local ports port
     ports="$(as_service "$RELEASE/$VENV/bin/python" -m gateway.status "$CONFIG/config.yaml" 2>/dev/null)" || return 0
-    if has ufw && ufw status 2>/dev/null | grep -q '^Status: active'; then
+    if has ufw && LC_ALL=C ufw status 2>/dev/null | grep -q '^Status: active'; then
         say "  firewall  ufw is active; to let viewers in:"
         for port in $ports; do say "              sudo ufw allow $port"; done
     elif has firewall-cmd && firewall-cmd --state >/dev/null 2>&1; then
@@ -394,6 +416,7 @@ status_service() {
     local release
     release="$(release_of "$UNIT")"
     [ -n "$release" ] || fail "the service is not installed" "sudo ./install.sh install"
+    [ -r "$CONFIG/config.yaml" ] || is_root || fail "$CONFIG may only be read by root" "sudo ./install.sh status"
     as_service "$release/$VENV/bin/gateway" status -c "$CONFIG/config.yaml" "$@"
 }
 
@@ -420,6 +443,7 @@ uninstall_service() {
         systemctl reset-failed "$SERVICE" 2>/dev/null || true
     fi
     rm -rf -- "$PREFIX/releases" "$PREFIX/current"
+    remove_program_without_release
     rmdir -- "$PREFIX" 2>/dev/null || true
     if [ -z "$PURGE" ]; then
         say "$SERVICE is removed. Kept: $CONFIG and $STATE (sudo ./install.sh uninstall --purge removes them)."

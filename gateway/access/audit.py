@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.http.private_files import PRIVATE_MODE
+from gateway.private_files import PRIVATE_MODE
 from gateway.redact import redact
 
 log = logging.getLogger(__name__)

@@ -120,7 +120,7 @@ class Keyring:
     def mark_of(self, subject: str) -> str | None:
         """The subject's mark now, None if there is no such subject."""
         if subject == VIEWER:
-            return self.viewing_token or None
+            return self.signer.mark("viewing", self.viewing_token) if self.viewing_token else None
         if subject.startswith(_TOKEN):
             token = self._token_named(subject)
             return token.digest[:24] if token is not None else None
@@ -129,7 +129,7 @@ class Keyring:
         hashed = self.hash_of(name)
         if hashed is None:
             return None
-        login = self._state.state.logins.get(name, "")
+        login = self._state.state.login_of(name)
         if linked:
             return self.signer.mark("link", login)
         account = self._accounts.get(name)

@@ -10,6 +10,7 @@ import dataclasses
 import ipaddress
 
 from gateway.config.model import ProxyTrust
+from gateway.http.calls import Headers
 from gateway.http.messages import Request
 
 MAX_USER_CHARS = 128
@@ -25,18 +26,25 @@ class TrustedProxies:
 
     def resolve(self, request: Request) -> Request:
         """The request as its real client sent it; unchanged if it comes from no proxy of ours."""
-        if not self._is_proxy(request.client):
+        if not self.includes(request.client):
             return request
         headers = request.headers
-        scheme = headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower()
         return dataclasses.replace(
             request,
             client=self._client(request.client, headers.get("x-forwarded-for", "")),
-            scheme=scheme if scheme in ("http", "https") else request.scheme,
+            scheme=_scheme(headers.get("x-forwarded-proto", ""), request.scheme),
             user=self._user(headers.get(self._user_header, "")) if self._user_header else "",
         )
 
-    def _is_proxy(self, address: str) -> bool:
+    def resolve_fields(self, peer: str, scheme: str, headers: Headers) -> tuple[str, str]:
+        """Client and scheme as `resolve` finds them, for who has no `Request`."""
+        if not self.includes(peer):
+            return peer, scheme
+        client = self._client(peer, ",".join(headers.get_all("x-forwarded-for")))
+        return client, _scheme(",".join(headers.get_all("x-forwarded-proto")), scheme)
+
+    def includes(self, address: str) -> bool:
+        """Whether it is a proxy of ours."""
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:
@@ -52,7 +60,7 @@ class TrustedProxies:
             except ValueError:
                 return client
             client = address
-            if not self._is_proxy(address):
+            if not self.includes(address):
                 return client
         return client
 
@@ -61,6 +69,11 @@ class TrustedProxies:
         """One name; several fields were joined with a comma, and then the client has sent one of them."""
         name = value.strip()
         return name if 0 < len(name) <= MAX_USER_CHARS and "," not in name else ""
+
+
+def _scheme(forwarded: str, otherwise: str) -> str:
+    scheme = forwarded.rpartition(",")[2].strip().lower()
+    return scheme if scheme in ("http", "https") else otherwise
 
 
 def _without_port(hop: str) -> str:

@@ -11,6 +11,8 @@ import fcntl
 import json
 import logging
 import os
+import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ from typing import Any
 
 from gateway.access import tokens
 from gateway.access.tokens import ApiToken
-from gateway.http.private_files import PRIVATE_MODE, belong_to, private_directory, write_atomically
+from gateway.private_files import PRIVATE_MODE, belong_to, private_directory, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,12 @@ class AccessState:
     logins: Mapping[str, str] = field(default_factory=dict)
     """By user: a mark that changes when he logs out everywhere."""
     tokens: tuple[ApiToken, ...] = ()
+    others: str = ""
+    """The mark of users without one of their own. Not empty since the file was damaged: who has logged out is forgotten."""
+
+    def login_of(self, user: str) -> str:
+        """The user's mark."""
+        return self.logins.get(user, self.others)
 
 
 class StateFile:
@@ -47,14 +55,19 @@ class StateFile:
         self._path = directory / FILE_NAME
         self._lock_path = directory / ".access.lock"
         self._seen: tuple[int, int, int] | None = None
+        self._reading = threading.Lock()
         self.state = AccessState()
         if self._path.exists():
             # Nothing that was revoked may come back to life because a disk failed.
-            self.state = AccessState(viewing=None)
+            self.state = AccessState(viewing=None, others=secrets.token_hex(8))
             self.refresh()
 
     def refresh(self) -> bool:
         """Take up what another process wrote. True if it changed. Never raises: an unreadable file changes nothing."""
+        with self._reading:  # what one thread has read before another one's change must not come after it
+            return self._refresh()
+
+    def _refresh(self) -> bool:
         try:
             status = self._path.stat()
             seen = (status.st_mtime_ns, status.st_ino, status.st_size)
@@ -94,7 +107,7 @@ class StateFile:
 
 def _to_json(state: AccessState) -> dict[str, Any]:
     kept = [tokens.to_json(token) | {"digest": token.digest} for token in state.tokens]
-    return {"viewing": state.viewing, "logins": dict(state.logins), "tokens": kept}
+    return {"viewing": state.viewing, "logins": dict(state.logins), "others": state.others, "tokens": kept}
 
 
 def _from_json(fields: Any) -> AccessState:
@@ -103,4 +116,5 @@ def _from_json(fields: Any) -> AccessState:
         viewing=str(viewing) if viewing is not None else None,
         logins={str(user): str(mark) for user, mark in fields["logins"].items()},
         tokens=tuple(tokens.from_json(one) for one in fields["tokens"]),
+        others=str(fields.get("others", "")),
     )

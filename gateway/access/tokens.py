@@ -20,6 +20,8 @@ PREFIX = "cg_"
 ID_CHARS = 8
 _TOKEN = re.compile(r"cg_(?P<id>[0-9a-f]{8})_(?P<secret>[A-Za-z0-9_-]{43})", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9])?", re.ASCII)
+LAST_S = 253_402_214_400.0
+"""The last day of 9999, in Unix seconds: what comes after, no calendar can write."""
 IMPLIED = {
     Right.VIEW: frozenset({Right.VIEW}),
     Right.OPERATE: frozenset({Right.VIEW, Right.OPERATE}),
@@ -69,6 +71,8 @@ class TokenWish:
             raise ValueError("a token's name is at most 64 letters, digits, blanks, dots and dashes")
         if not self.scopes:
             raise ValueError(f"a token needs a scope: {', '.join(right.value for right in Right)}")
+        if self.expires is not None and self.expires > LAST_S:
+            raise ValueError("the lifetime is too long; leave it out for a token that is good until it is revoked")
         if self.cameras is not None and not self.cameras:
             raise ValueError("the list of cameras is empty; leave it out for all")
         if self.cameras is not None and Right.ADMIN in self.scopes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.config.load import DROP_IN_FOLDER
-from gateway.http.private_files import PRIVATE_MODE
+from gateway.private_files import PRIVATE_MODE, sync_directory
 
 FOLDER_MODE = 0o750
 MAX_NOTE_CHARS = 120
@@ -70,6 +70,7 @@ def write_new(config_path: Path, entry: Entry, note: str, owner: tuple[int, int]
         path.hardlink_to(temporary)  # unlike a rename it fails if somebody else has taken the name
     finally:
         temporary.unlink(missing_ok=True)
+    sync_directory(folder)
     return path
 
 

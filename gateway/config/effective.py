@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from gateway.config import units
 from gateway.config.addresses import HostPort, PushUrl, SourceUrl
 from gateway.config.fields import Section
 from gateway.config.findings import KeyPath
 from gateway.config.load import Reading
+from gateway.config.schema import WebhookEntry
 from gateway.config.secrets import Secret
 from gateway.config.yaml_source import Document, Scalar
 from gateway.redact import HIDDEN, redact
@@ -81,6 +83,8 @@ def _section(section: Section, place: _Place, path: KeyPath, depth: int, leave_o
 def _below(name: str, value: Any, place: _Place, path: KeyPath, depth: int, *, item: bool = False) -> Iterator[Line]:
     written = place.document.value(path)
     where = (place.file, place.document.line(path)) if written is not None else ("", 0)
+    if isinstance(value, WebhookEntry):
+        value = value.model_copy(update={"url": _site_of(value.url)})
     if isinstance(value, Section) and isinstance(written, Scalar) and "url" in type(value).model_fields:
         value = getattr(value, "url")  # noqa: B009  a list item that is an address alone
     if isinstance(value, Section):
@@ -127,6 +131,12 @@ def _plain(value: Any) -> str:
     if isinstance(value, SourceUrl):
         return value.url
     return str(value)
+
+
+def _site_of(url: str) -> str:
+    """Where a webhook leads: Slack's, Discord's and Teams' have their secret in the path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{HIDDEN}"
 
 
 def _is_listener(section: Section, name: str) -> bool:

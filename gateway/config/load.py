@@ -5,6 +5,7 @@ Reads files when called and keeps nothing. Any thread.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterator, Mapping
@@ -82,7 +83,9 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     """Read the configuration, and keep what a reload and the settings page want to know of it."""
     surroundings = Surroundings(environ, path.parent)
     main = _File.read(path, path.name, 0)
-    drop_ins = [_File.read(one, f"{DROP_IN_FOLDER}/{one.name}", order) for order, one in enumerate(_drop_ins(path), 1)]
+    found, trouble = _drop_ins(path)
+    main.findings.extend(trouble)
+    drop_ins = [_File.read(one, f"{DROP_IN_FOLDER}/{one.name}", order) for order, one in enumerate(found, 1)]
     settings = main.validate(ConfigFile, surroundings)
     cameras = {main: settings.cameras if settings else {}}
     for file in drop_ins:
@@ -137,13 +140,28 @@ def read(path: Path, environ: Mapping[str, str]) -> Reading:
     return Reading(config, (), named, settings, entries_of, {file.name: file.document for file in files})
 
 
-def _drop_ins(path: Path) -> list[Path]:
-    return sorted((path.parent / DROP_IN_FOLDER).glob("*.yaml"))
+def drop_in_files(path: Path, *suffixes: str) -> list[Path]:
+    """Files of `conf.d` beside config.yaml. Hidden ones are editors' and file servers' own. Raises OSError."""
+    folder = path.parent / DROP_IN_FOLDER
+    try:
+        return sorted(one for one in folder.iterdir() if one.suffix in suffixes and not one.name.startswith("."))
+    except FileNotFoundError:
+        return []
+
+
+def _drop_ins(path: Path) -> tuple[list[Path], list[Finding]]:
+    """A folder that cannot be read is a mistake: its cameras must not go for it."""
+    try:
+        return drop_in_files(path, ".yaml"), []
+    except OSError as error:
+        return [], [Finding(1, 0, DROP_IN_FOLDER, (), f"cannot be read ({error.strerror})")]
 
 
 def _unread(path: Path) -> list[Finding]:
-    names = sorted(one.name for one in (path.parent / DROP_IN_FOLDER).glob("*.yml"))
-    return [Finding(1, 0, f"{DROP_IN_FOLDER}/{name}", (), "is not read: its name must end in .yaml") for name in names]
+    with contextlib.suppress(OSError):
+        names = [one.name for one in drop_in_files(path, ".yml")]
+        return [Finding(1, 0, f"{DROP_IN_FOLDER}/{name}", (), "is not read: its name must end in .yaml") for name in names]
+    return []
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""Measures how late the event loop is: everything the gateway serves waits as long. Event loop only.
+"""Measures how late the event loop is: everything the gateway serves waits as long. Event loop only. The one such measure.
 
 A timer that should ring four times a second tells by how much it rang late. One wake-up costs some 20 µs.
 """
@@ -21,7 +21,7 @@ class LoopLag:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.histogram = Histogram(BOUNDS_S)
         self._monotonic = monotonic
-        self._worst = 0.0
+        self._worst = self._last = 0.0
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -38,14 +38,21 @@ class LoopLag:
 
     def take_worst(self) -> float:
         """The longest lag since this was last asked, in seconds; one that is going on now counts."""
-        worst = max(self._worst, self._monotonic() - self._due if self._timer is not None else 0.0)
+        worst = max(self._worst, self._going_on())
         self._worst = 0.0
         return worst
+
+    def last(self) -> float:
+        """By how much the loop was late last time, in seconds, or is now."""
+        return max(self._last, self._going_on())
+
+    def _going_on(self) -> float:
+        return self._monotonic() - self._due if self._timer is not None else 0.0
 
     def _ring(self) -> None:
         now = self._monotonic()
         late = max(0.0, now - self._due)
         self.histogram.observe(late)
-        self._worst = max(self._worst, late)
+        self._last, self._worst = late, max(self._worst, late)
         self._due = now + PERIOD_S
         self._timer = asyncio.get_running_loop().call_later(PERIOD_S, self._ring)

@@ -44,14 +44,14 @@ class Health:
         self._sights = sights
         self._version = version
         self._config = config
-        self._lag = LoopLag()
+        self.lag = LoopLag()
         self._hooks = Hooks()
         self._today = Today()
         self._started = time.time()
         self._worst_lag_s = 0.0
         self._cpu = 0.0
         self._cpu_before: tuple[float, float] | None = None
-        collector = Collector(sights, self.journal, self._lag, self._hooks, version, self._started, lambda: readiness().ready)
+        collector = Collector(sights, self.journal, self.lag, self._hooks, version, self._started, lambda: readiness().ready)
         self._routes = Routes(access, collector.collect, readiness, self._details)
         self._routes.configure(config.metrics.allow)
 
@@ -61,7 +61,7 @@ class Health:
 
     def start(self) -> None:
         """Begin. Needs a running loop."""
-        self._lag.start()
+        self.lag.start()
         self.journal.start()
         self.configure(self._config)
 
@@ -74,7 +74,7 @@ class Health:
 
     async def stop(self) -> None:
         """End; what is not on disk yet is written within two seconds."""
-        self._lag.stop()
+        self.lag.stop()
         await self._hooks.stop()
         await self.journal.stop()
 
@@ -84,7 +84,7 @@ class Health:
 
     async def judge(self) -> None:
         """Look at box and loop, every `JUDGE_S`. A coroutine, because the scheduler runs plain functions on threads."""
-        self._worst_lag_s = self._lag.take_worst()
+        self._worst_lag_s = self.lag.take_worst()
         now, cpu = time.monotonic(), time.process_time()
         if self._cpu_before is not None and now > self._cpu_before[0]:
             self._cpu = (cpu - self._cpu_before[1]) / (now - self._cpu_before[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.health.process import Process
 from gateway.journal.incident import Incident
 from gateway.onvif.media import Profile

@@ -11,7 +11,8 @@ from gateway.http.messages import Response
 
 MEDIA_MAX_AGE_TARGETS = 6
 MEDIA_MAX_AGE_MIN_S = 60
-"""Cache lifetime of media: six target durations (App. B.1), a minute at least. The names are never used twice."""
+"""Cache lifetime of media: six target durations (App. B.1), a minute at least. The names are never used twice. `private`: a
+cache that others share would go on handing out pictures to somebody who may see them no longer and counts the names up."""
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 MEDIA_TYPE = "video/mp4"
@@ -61,7 +62,7 @@ def media(channel: Channel, window: Window, name: re.Match[str]) -> Response | N
 def media_fields(window: Window, name: re.Match[str]) -> tuple[tuple[str, str], ...]:
     """Header fields of a media file, also for 304."""
     max_age_s = max(MEDIA_MAX_AGE_MIN_S, MEDIA_MAX_AGE_TARGETS * window.cutter.target_duration)
-    return (*CORS, ("cache-control", f"max-age={max_age_s}, immutable"), ("etag", media_etag(window, name)))
+    return (*CORS, ("cache-control", f"private, max-age={max_age_s}, immutable"), ("etag", media_etag(window, name)))
 
 
 def media_etag(window: Window, name: re.Match[str]) -> str:

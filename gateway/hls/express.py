@@ -15,6 +15,7 @@ runs), with no object made but granian's strings and, for a held one, its `_Held
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 from gateway.hls import answers, delivery
@@ -23,7 +24,7 @@ from gateway.hls.delivery import BadDirective, Directives, Verdict
 from gateway.hls.server import MAX_QUERY_CHARS, PREFIX, HlsService
 from gateway.hls.viewers import KIND, Viewer
 from gateway.hls.window import Window
-from gateway.http.calls import Call, HandOver
+from gateway.http.calls import Call, HandOver, Headers
 from gateway.http.guard import TOKEN_MARK
 from gateway.http.messages import Response
 from gateway.http.passes import Passes, of_request, of_token
@@ -36,32 +37,50 @@ PREPARED = 8
 MAX_VARIANTS = 256
 """Answers with a playlist kept per version of it: one for each set of directives."""
 MAX_QUERIES = 1024
+MAX_HELD = 4000
+"""Requests that wait here, in all: four times what 500 players hold. Beyond it the normal path says who has had enough, long
+before granian has no place left for anybody (`gateway.http.listeners.BACKPRESSURE`)."""
 PLAYLIST = "live.m3u8"
 
 Wanted = Directives | str
 """What a request is held for: a playlist, or a part by run and name."""
 
 
+class _Room:
+    """Counts who waits, over all streams."""
+
+    __slots__ = ("taken",)
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+
 class _Held:
     """A request that waits."""
 
-    __slots__ = ("call", "compressed", "hand_over", "since", "viewer")
+    __slots__ = ("call", "compressed", "hand_over", "room", "since", "viewer")
 
-    def __init__(self, call: Call, hand_over: HandOver, viewer: Viewer, since: float, *, compressed: bool) -> None:
+    def __init__(self, call: Call, hand_over: HandOver, viewer: Viewer, since: float, room: _Room, *, compressed: bool) -> None:
         self.call = call
         self.hand_over = hand_over
         self.viewer = viewer
         self.since = since
         self.compressed = compressed
+        self.room = room
+        room.taken += 1
         viewer.requests += 1
 
     def answer(self, response: Response) -> None:
-        self.viewer.requests -= 1
+        self._leave()
         _send(self.call, response)
 
     def give_up(self) -> None:
-        self.viewer.requests -= 1
+        self._leave()
         self.hand_over(self.call)
+
+    def _leave(self) -> None:
+        self.room.taken -= 1
+        self.viewer.requests -= 1
 
 
 class Counter:
@@ -185,9 +204,17 @@ class Counter:
 class Express:
     """A `gateway.http.calls.Lane` for `/hls/`."""
 
-    def __init__(self, service: HlsService, passes: Passes) -> None:
+    def __init__(
+        self,
+        service: HlsService,
+        passes: Passes,
+        as_sent: Callable[[str, str, Headers], tuple[str, str]] = lambda peer, scheme, _headers: (peer, scheme),
+    ) -> None:
+        """`as_sent` tells client and scheme behind a peer that may be a proxy: who is let in and counted rests on them."""
         self._service = service
         self._passes = passes
+        self._as_sent = as_sent
+        self._room = _Room()
         self._loop = asyncio.get_running_loop()
         self._counters: dict[str, Counter] = {}
         self._queries: dict[str, Directives] = {}
@@ -198,13 +225,14 @@ class Express:
         if scope.method != "GET" or scope.proto != "http":
             return False
         headers = scope.headers
+        client, scheme = self._as_sent(client_address(scope.client), scope.scheme, headers)
         stream_id, _, file = path[len(PREFIX) :].partition("/")
         if stream_id.startswith(TOKEN_MARK):
             credentials = of_token(stream_id[len(TOKEN_MARK) :])
             stream_id, _, file = file.partition("/")
         else:
             credentials = of_request(
-                scope.scheme, _joined(headers.get_all("authorization"), ", "), _joined(headers.get_all("cookie"), "; ")
+                scheme, _joined(headers.get_all("authorization"), ", "), _joined(headers.get_all("cookie"), "; ")
             )
         if not self._passes.holds(credentials, stream_id):
             return False
@@ -225,7 +253,9 @@ class Express:
             response = None if counter.awaited(wanted) else counter.find(wanted, compressed=compressed)
         except LookupError:
             return False
-        key = (client_address(scope.client), headers.get("user-agent") or "", "")
+        if response is None and self._room.taken >= MAX_HELD:
+            return False
+        key = (client, headers.get("user-agent") or "", "")
         if self._service.turns_away(channel, key):
             return False
         channel.touch()
@@ -234,7 +264,8 @@ class Express:
             _send(call, response)
             counter.count(response)
         else:
-            counter.hold(wanted, _Held(call, hand_over, viewer, self._loop.time(), compressed=compressed))
+            held = _Held(call, hand_over, viewer, self._loop.time(), self._room, compressed=compressed)
+            counter.hold(wanted, held)
         return True
 
     def release(self) -> None:

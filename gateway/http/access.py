@@ -29,6 +29,7 @@ from gateway.access.grants import Grant, Right, accounts_of
 from gateway.access.keyring import ADMIN, VIEWER, Keyring
 from gateway.access.proxy import TrustedProxies
 from gateway.config.model import Auth, Config
+from gateway.http.calls import Headers
 from gateway.http.credentials import Password, basic, bearer, cookie, from_parameters
 from gateway.http.messages import Request
 from gateway.http.passes import Passes
@@ -53,6 +54,8 @@ MAX_WAITING = 32
 """Different passwords waiting for scrypt; more are sent away at once."""
 BUSY_RETRY_S = 2.0
 MAX_DECISIONS = 4096
+MAX_NAME_CHARS = 80
+"""Longer ones are of no camera (ids have 63 characters), and what a client makes up is not remembered."""
 
 
 class Proof(enum.Enum):
@@ -145,6 +148,7 @@ class Access:
         self._signer = self.keyring.signer
         self._auth = Auth()
         self._proxies: TrustedProxies | None = None
+        self._cameras: frozenset[str] | None = None
         self._monotonic = monotonic
         self._wall = wall
         self._lock = threading.Lock()
@@ -182,6 +186,7 @@ class Access:
         self.keyring.configure(accounts_of(config))
         self.anonymous_viewing = config.auth.anonymous_viewing
         self._auth = config.auth
+        self._cameras = frozenset(camera.id for camera in config.cameras)
         self._proxies = TrustedProxies(config.auth.proxy) if config.auth.proxy is not None else None
         self.forget()
 
@@ -193,6 +198,20 @@ class Access:
     def as_sent(self, request: Request) -> Request:
         """The request as its real client sent it, if it comes through a trusted proxy."""
         return request if self._proxies is None else self._proxies.resolve(request)
+
+    def fields_as_sent(self, peer: str, scheme: str, headers: Headers) -> tuple[str, str]:
+        """Client and scheme of what came from this peer; see `as_sent`."""
+        proxies = self._proxies
+        return (peer, scheme) if proxies is None else proxies.resolve_fields(peer, scheme, headers)
+
+    def note_watching(self, user: str, client: str, stream: str, way: str) -> None:
+        """Record that somebody plays a stream, if its camera exists: what is made up would push out what was really done."""
+        if self._cameras is None or stream.removesuffix(".sub") in self._cameras:
+            self.audit.going_on("watch", user, client, camera=stream, way=way)
+
+    def is_proxy(self, address: str) -> bool:
+        """Whether a trusted proxy has this address: it brings everybody's requests."""
+        return self._proxies is not None and self._proxies.includes(address)
 
     @property
     def viewing_token(self) -> str:
@@ -228,12 +247,16 @@ class Access:
         """How long a session lasts after its last use."""
         return self._auth.session_idle_s
 
-    def new_session(self, user: str, started: float | None = None) -> str:
-        """Value of a session cookie for `user`; `started` continues one. Raises ValueError if there is no such user."""
+    def new_session(self, user: str) -> str:
+        """Value of a session cookie for `user`. Raises ValueError if there is no such user."""
         mark = self.keyring.mark_of(user)
         if mark is None:
             raise ValueError("there is no such user")
-        return self._signer.issue(user, mark, self._wall(), started)
+        return self._signer.issue(user, mark, self._wall())
+
+    def renewed(self, session: Session) -> str:
+        """Value of a cookie that continues a session: it rests on the same, and dies with it should that be gone by now."""
+        return self._signer.issue(session.user, session.mark, self._wall(), session.started)
 
     def session_to_renew(self, request: Request) -> Session | None:
         """The session whose cookie should be issued again because it is in use and no longer fresh."""
@@ -441,7 +464,7 @@ class Access:
             decision = self._decide(grant, proof, wanted)
             if len(self._decisions) >= MAX_DECISIONS:
                 self._decisions.clear()
-            if decision.grant is grant:
+            if decision.grant is grant and len(wanted.camera) + len(wanted.stream) <= MAX_NAME_CHARS:
                 self._decisions[key] = decision
         return decision
 

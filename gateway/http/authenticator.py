@@ -56,6 +56,9 @@ class Gatekeeper(Protocol):
     def check(self, method: str, uri: str, authorization: str | None) -> Verdict:
         """Judge a request by its `Authorization` header, or by a token in its `uri`."""
 
+    def still(self, method: str, uri: str, authorization: str | None) -> bool:
+        """Whether a request that was granted would be granted now. Nobody's attempt is counted."""
+
     def challenges(self, *, stale: bool = False) -> tuple[str, ...]:
         """Values for `WWW-Authenticate`."""
 
@@ -102,6 +105,10 @@ class Authenticator:
         if scheme.lower() == "digest" and Scheme.DIGEST in self._schemes:
             return self._check_digest(method, uri, rest)
         return Verdict.REFUSED
+
+    def still(self, method: str, uri: str, authorization: str | None) -> bool:
+        """Cameras let whoever plays go on, whatever becomes of his password."""
+        return True
 
     def _challenge(self, scheme: Scheme, stale: bool) -> str:
         if scheme is Scheme.BASIC:
@@ -178,6 +185,10 @@ class RefuseAll:
     def check(self, method: str, uri: str, authorization: str | None) -> Verdict:
         """Never GRANTED."""
         return Verdict.MISSING if authorization is None else Verdict.REFUSED
+
+    def still(self, method: str, uri: str, authorization: str | None) -> bool:
+        """As `Authenticator.still`."""
+        return True
 
     def challenges(self, *, stale: bool = False) -> tuple[str, ...]:
         """Both schemes."""

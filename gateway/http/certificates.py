@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gateway.http.addresses import BoxNames, box_names
-from gateway.http.private_files import private_directory, write_atomically
 from gateway.http.tls_files import RENEWED
+from gateway.private_files import private_directory, write_atomically
 
 log = logging.getLogger(__name__)
 

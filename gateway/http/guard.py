@@ -79,13 +79,14 @@ def stated(handler: Handler, right: Right | None) -> Handler:
 
 
 def guarded_websocket(access: Access, handler: WebSocketHandler, right: Right = Right.VIEW) -> WebSocketHandler:
-    """`handler`, reachable only with `right` and, with a browser's own credentials, only from our own pages."""
+    """`handler`, reachable only with `right` and, without credentials that a script must know, only from our own pages."""
 
     async def guard(request: Request, socket: WebSocket) -> None:
         decision = await access.check_request(request, right)
         if not decision.allowed:
             socket.close(decision.status)
-        elif decision.proof in BY_THEMSELVES and not from_own_page(request):
+        elif decision.proof in (*BY_THEMSELVES, Proof.NONE) and not from_own_page(request):
+            # Where everybody may look, it is being in this network that a visitor's browser brings along to a foreign page.
             socket.close(403)
         else:
             await handler(request, socket)

@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from gateway.http.private_files import private_directory, write_atomically
 from gateway.http.tls_files import RENEWED
+from gateway.private_files import private_directory, write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from werkzeug.security import generate_password_hash
 
-from gateway.http.private_files import private_directory, write_atomically
+from gateway.private_files import private_directory, write_atomically
 
 log = logging.getLogger(__name__)
 

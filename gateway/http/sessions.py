@@ -32,6 +32,8 @@ class Session:
     """When its cookie was written."""
     started: float
     """When its owner logged in."""
+    mark: str = ""
+    """Of what it rests on."""
 
 
 class Signer:
@@ -69,7 +71,7 @@ class Signer:
             return None
         if not (-CLOCK_TOLERANCE_S <= now - issued <= idle_s and now - started <= lifetime_s):
             return None
-        return Session(user, issued, started)
+        return Session(user, issued, started, mark)
 
     def form_token(self, nonce: str) -> str:
         """What a form must send back together with the cookie that holds `nonce`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.journal.incident import Change, Ids, Incident, Step
 from gateway.journal.kinds import IncidentKind
 
@@ -15,7 +15,6 @@ HOT_CELSIUS, COOL_CELSIUS = 80.0, 75.0
 """A Raspberry Pi slows down from 80 °C on."""
 LAG_S = 0.5
 """Players stutter; cameras' sessions are kept by threads of their own and are not lost."""
-CLOCK_STEP_S = 2.0
 
 
 @dataclass(slots=True)
@@ -62,7 +61,6 @@ class BoxConditions:
         self._power = Condition(IncidentKind.UNDERVOLTAGE, 0, 60)
         self._lag = Condition(IncidentKind.LOOP_LAG, 15, 60)
         self._clock = Condition(IncidentKind.CLOCK_UNSYNCHRONISED, 900, 60)
-        self._ahead: float | None = None
 
     @property
     def open(self) -> tuple[Incident, ...]:
@@ -72,7 +70,7 @@ class BoxConditions:
 
     def observe(self, box: Box, lag_s: float, now: float, wall: float) -> list[Change]:
         """`lag_s` is the event loop's worst since the last call."""
-        changes = self._stepped(now, wall)
+        changes: list[Change] = []
         steps = (
             (self._disk, *self._disk_state(box)),
             (self._heat, *self._heat_state(box)),
@@ -108,14 +106,3 @@ class BoxConditions:
             return False, ""
         limit = COOL_CELSIUS if self._heat.incident is not None else HOT_CELSIUS
         return hottest.celsius >= limit, f"the machine is too hot: {hottest.celsius:.0f} °C ({hottest.zone})"
-
-    def _stepped(self, now: float, wall: float) -> list[Change]:
-        ahead = wall - now
-        before, self._ahead = self._ahead, ahead
-        if before is None or abs(ahead - before) < CLOCK_STEP_S:
-            return []
-        step_s = ahead - before
-        way = "forward" if step_s > 0 else "back"
-        reason = f"the clock was set {way} by {abs(step_s):.0f} s"
-        incident = Incident(self._ids.next(wall), "", IncidentKind.CLOCK_STEP, "clock-step", reason, wall, wall)
-        return [Change(Step.NOTED, incident)]

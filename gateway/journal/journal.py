@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.journal.availability import DAY_HOURS, HOURS, Availability
 from gateway.journal.conditions import BoxConditions
 from gateway.journal.incident import Change, Ids, Incident, Step
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 HOURS_EVERY_S = 60.0
 """How often the seconds of the current hour go to disk."""
+
+CLOCK_STEP_S = 2.0
+"""A clock that is set by less bothers nobody."""
 
 _UNWATCHED = frozenset({State.DISABLED, State.CONNECTING})
 """Neither here nor away: the seconds after a start are nobody's fault."""
@@ -130,6 +133,12 @@ class Journal:
     def judge(self, lag_s: float) -> None:
         """Look at what is known of the box, and at the event loop's worst lag since the last call; every few seconds."""
         self._take(self._conditions.observe(self.box, lag_s, self._monotonic(), self._wall()))
+
+    def clock_was_set(self, step_s: float) -> None:
+        """The system clock was set forward by so many seconds, or back."""
+        if abs(step_s) >= CLOCK_STEP_S:
+            reason = f"the clock was set {'forward' if step_s > 0 else 'back'} by {abs(step_s):.0f} s"
+            self._take([self._noted(IncidentKind.CLOCK_STEP, reason, self._wall())])
 
     def last(self, camera: str) -> list[Incident]:
         """The newest incidents of a camera, of the gateway for an empty id; newest first."""

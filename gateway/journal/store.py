@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.health.box import Box, read_box
+from gateway.box.facts import Box, read_box
 from gateway.journal.availability import HourRow
 from gateway.journal.database import FILE_NAME, Database, LastRun, move_aside
 from gateway.journal.incident import Incident

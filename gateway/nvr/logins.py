@@ -82,6 +82,10 @@ class Slowed:
             self._throttle.succeeded(self._client)
         return verdict
 
+    def still(self, method: str, uri: str, authorization: str | None) -> bool:
+        """See `Gatekeeper.still`: also while somebody else at this address has to wait."""
+        return self._inner.check(method, uri, authorization) in (Verdict.GRANTED, Verdict.STALE)
+
     def challenges(self, *, stale: bool = False) -> tuple[str, ...]:
         """See `Gatekeeper.challenges`."""
         return self._inner.challenges(stale=stale)
@@ -110,13 +114,22 @@ class StreamGate:
             return self._granted(method, next(iter(self._users), ""), stream)
         return verdict
 
+    def still(self, method: str, uri: str, authorization: str | None) -> bool:
+        """See `Gatekeeper.still`."""
+        if self._access.anonymous_viewing:
+            return True
+        token = token_in(uri)
+        if token and self._access.judge_token(token, stream=stream_in(uri)).allowed:
+            return True
+        return self._inner.still(method, uri, authorization)
+
     def challenges(self, *, stale: bool = False) -> tuple[str, ...]:
         """See `Gatekeeper.challenges`."""
         return self._inner.challenges(stale=stale)
 
     def _granted(self, method: str, user: str, stream: str) -> Verdict:
         if method == "PLAY":
-            self._access.audit.going_on("watch", user, self._client, camera=stream, way="rtsp")
+            self._access.note_watching(user, self._client, stream, "rtsp")
         return Verdict.GRANTED
 
 

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from gateway.config.load import DROP_IN_FOLDER
+from gateway.config.load import drop_in_files
 
 POLL_S = 2.0
 """A change is read once two looks in a row have found the same: after 2 to 4 s, and never while it is being written."""
@@ -25,7 +25,7 @@ def look(config_path: Path, named: Iterable[Path]) -> Fingerprint:
     """The files as they are now: config.yaml, what lies in conf.d, and the `named` ones (passwords, certificates)."""
     files = {config_path, *named}
     with contextlib.suppress(OSError):
-        files |= {one for one in (config_path.parent / DROP_IN_FOLDER).iterdir() if one.suffix in (".yaml", ".yml")}
+        files |= set(drop_in_files(config_path, ".yaml", ".yml"))
     return {str(file): _version(file) for file in files}
 
 

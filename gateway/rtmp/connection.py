@@ -17,24 +17,25 @@ import asyncio
 import enum
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, cast
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import cast
 
 from gateway.config.model import UnannouncedPicture
 from gateway.media.demand import Hold
 from gateway.media.stream import Stream
 from gateway.rtmp import play_policy
 from gateway.rtmp.address import Address
-from gateway.rtmp.chunk import ChunkLimits
 from gateway.rtmp.complaints import Complaints
+from gateway.rtmp.limits import Counters, ServerLimits
+from gateway.rtmp.permission import Action, Answer, Authorise, Credentials, Permit
 from gateway.rtmp.play_policy import plain
-from gateway.rtmp.publisher import FIRST_MEDIA_S, SILENCE_S, Publisher, PublishPoint
+from gateway.rtmp.publisher import Publisher, PublishPoint
 from gateway.rtmp.relay import Relay
 from gateway.rtmp.relays import Relays
 from gateway.rtmp.session import CloseStream, Event, Failed, Media, Pause, Play, Publish, Receive, ServerSession
 from gateway.rtmp.sockets import tune
-from gateway.rtmp.viewer import Viewer, ViewerLimits
+from gateway.rtmp.viewer import Viewer
 
 log = logging.getLogger(__name__)
 
@@ -49,85 +50,8 @@ FLUSH_S = 2.0
 AUTHORISE_S = 5.0
 
 
-class Action(enum.Enum):
-    """What a client wants to do with a stream."""
-
-    PLAY = "play"
-    PUBLISH = "publish"
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """Who wants to do what: all there is to decide by."""
-
-    client: str
-    """Its address, without port."""
-    params: Mapping[str, str] = field(repr=False)
-    """Query parameters, decoded: `token`, `user` and `pass`, or a publisher's `key`."""
-    stream: str
-    action: Action
-
-
-class Permit(Protocol):
-    """Somebody may, for now."""
-
-    def withdrawn(self) -> str:
-        """Why not any more; empty as long as he may. Asked every second."""
-
-
-Answer = bool | Permit
-"""True is a permit for good."""
-Authorise = Callable[[Credentials], Answer | Awaitable[Answer]]
-"""Answers at once where it can: an encoder that does not wait for its answer is then spared a moment in between."""
 Resolve = Callable[[str], Stream | None]
 FindPublishPoint = Callable[[str], PublishPoint | None]
-
-
-@dataclass(frozen=True, slots=True)
-class ServerLimits:
-    """Deadlines and bounds of the server."""
-
-    handshake_s: float = 5.0
-    action_s: float = 10.0
-    """From the handshake, or the end of a play, to the next play."""
-    wait_live_s: float = 10.0
-    """For a camera that is offline or only now being started. Players give up by themselves after about that long."""
-    dead_s: float = 60.0
-    """A connected player is kept over an outage of this length."""
-    ping_s: float = 30.0
-    wrong_key_s: float = 1.0
-    """A wrong publish key is answered this much later: with `per_address` it bounds how fast keys can be tried."""
-    first_media_s: float = FIRST_MEDIA_S
-    """From the acceptance of a publisher to its first media message."""
-    silence_s: float = SILENCE_S
-    """A publisher that sends no media, or none that can be decoded, is closed after this long."""
-    connections: int = 1000
-    per_address: int = 600
-    """500 players behind one router or proxy."""
-    messages: int = 2000
-    """In `tick_s` from a client that does not publish. A player says a dozen; each one costs the loop some microseconds."""
-    tick_s: float = 1.0
-    chunk: ChunkLimits = field(default_factory=ChunkLimits)
-    viewer: ViewerLimits = field(default_factory=ViewerLimits)
-
-
-@dataclass(slots=True)
-class Counters:
-    """Since the start of the server."""
-
-    accepted: int = 0
-    turned_away: int = 0
-    """Connections over a limit."""
-    refused: int = 0
-    """Plays and publishes that were answered with an error."""
-    broken: int = 0
-    """Connections closed because the peer broke the protocol or said nothing in time."""
-    too_slow: int = 0
-    """Players closed because they could not keep up."""
-    overflows: int = 0
-    """Times a player was behind and was moved to a newer picture."""
-    dropped: int = 0
-    """Writes left out by that."""
 
 
 @dataclass(frozen=True, slots=True)

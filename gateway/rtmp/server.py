@@ -24,17 +24,9 @@ from gateway.doors import ServerDoor
 from gateway.errors import ListenError
 from gateway.media.stream import Stream
 from gateway.rtmp.complaints import Complaints
-from gateway.rtmp.connection import (
-    Action,
-    Authorise,
-    Connection,
-    Context,
-    Counters,
-    Credentials,
-    FindPublishPoint,
-    Resolve,
-    ServerLimits,
-)
+from gateway.rtmp.connection import Connection, Context, FindPublishPoint, Resolve
+from gateway.rtmp.limits import Counters, ServerLimits
+from gateway.rtmp.permission import Action, Authorise, Credentials
 from gateway.rtmp.relays import Relays
 from gateway.rtmp.tls import TlsListener
 

@@ -115,8 +115,8 @@ class Session:
         self._target: Target | None = None
         self._offer: Offer = ()
         self._tracks: dict[int, SetupTrack] = {}
-        self._let_in_by = ""
-        """The address whose token let the viewer in; empty for one with a login."""
+        self._let_in_by: tuple[str, str, str | None] | None = None
+        """Method, address and `Authorization` of the SETUP. Any other request may have been for another stream."""
         self.id = ""
         """Empty unless something is set up."""
         self.state = State.INIT
@@ -143,9 +143,11 @@ class Session:
         return now - self._seen > TIMEOUT_S + GRACE_S
 
     def withdrawn(self) -> bool:
-        """What let the viewer in would not let him in again: a token was revoked, or has expired."""
-        gatekeeper = self._gatekeeper() if self._let_in_by else None
-        return gatekeeper is not None and gatekeeper.check("OPTIONS", self._let_in_by, None) is not Verdict.GRANTED
+        """What let the viewer in would not let him in again: a token was revoked or has expired, a password was changed."""
+        if self._let_in_by is None:
+            return False
+        gatekeeper = self._gatekeeper()
+        return gatekeeper is not None and not gatekeeper.still(*self._let_in_by)
 
     def receive(self, request: Request, now: float) -> Response | Lookup:
         """Answer a request, or ask for a lookup."""
@@ -167,6 +169,7 @@ class Session:
         self._tracks = {}
         self._offer = ()
         self._target = None
+        self._let_in_by = None
         self.id = ""
         self.state = State.INIT
         self._host.release()
@@ -212,7 +215,6 @@ class Session:
             return None
         verdict = gatekeeper.check(request.method, request.uri, request.headers.get("Authorization"))
         if verdict is Verdict.GRANTED:
-            self._let_in_by = "" if request.headers.get("Authorization") else request.uri
             return None
         if verdict is Verdict.REFUSED:
             self._refusals += 1
@@ -278,6 +280,7 @@ class Session:
         self.id = self.id or secrets.token_hex(8)
         self.state = State.READY
         self._tracks[offered.track_id] = SetupTrack(offered, request.uri, channels, sender)
+        self._let_in_by = (request.method, request.uri, request.headers.get("Authorization"))
         return Response(200, Headers([("Transport", transport)]))
 
     def _play(self) -> Response:

@@ -13,7 +13,7 @@ from gateway.access import tokens
 from gateway.access.grants import Right
 from gateway.access.tokens import TokenWish
 from gateway.config import units
-from gateway.web import shapes
+from gateway.web import access_shapes as shapes
 from gateway.web.caller import access, decide, host_name, is_admin, note, port
 from gateway.web.operations import operation
 from gateway.web.rights import needs
@@ -36,7 +36,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @access_api.get("/me")
-@operation(dict[str, Any], tag="access")
+@operation(shapes.Me, tag="access")
 @needs(Right.VIEW)
 def me() -> Response:
     """Who the caller is, and what he may."""
@@ -54,7 +54,7 @@ def me() -> Response:
 
 
 @access_api.post("/me/logout-everywhere")
-@operation(answers={200: dict[str, Any], 204: None}, tag="access")
+@operation(answers={204: None}, tag="access")
 @needs(Right.VIEW)
 def logout_everywhere() -> Response:
     """All sessions and signed addresses of the caller end."""
@@ -65,7 +65,7 @@ def logout_everywhere() -> Response:
 
 
 @access_api.get("/cameras/<camera_id>/link")
-@operation(dict[str, Any], query=shapes.LinkQuery, tag="access")
+@operation(shapes.Link, query=shapes.LinkQuery, tag="access")
 @needs(Right.VIEW, camera="camera_id")
 def link(camera_id: str) -> Response:
     """Addresses of one stream that work without a login until a moment. `lifetime` is a duration, `stream` main or sub."""
@@ -94,7 +94,7 @@ def link(camera_id: str) -> Response:
 
 
 @access_api.get("/viewing-token")
-@operation(dict[str, Any], right=Right.ADMIN, tag="access")
+@operation(shapes.ViewingTokenNow, tag="access")
 @needs(Right.ADMIN)
 def viewing_token() -> Response:
     """What lets a screen without a keyboard see everything. For the admin; null while it is revoked."""
@@ -102,7 +102,7 @@ def viewing_token() -> Response:
 
 
 @access_api.post("/viewing-token")
-@operation(answers={200: dict[str, Any], 201: dict[str, Any]}, right=Right.ADMIN, tag="access")
+@operation(shapes.ViewingTokenNow, tag="access")
 @needs(Right.ADMIN)
 def renew_viewing_token() -> Response:
     """Another viewing token; the old one opens nothing any more."""
@@ -113,7 +113,7 @@ def renew_viewing_token() -> Response:
 
 
 @access_api.delete("/viewing-token")
-@operation(answers={204: None}, right=Right.ADMIN, tag="access")
+@operation(answers={204: None}, tag="access")
 @needs(Right.ADMIN)
 def revoke_viewing_token() -> Response:
     """No viewing token at all."""
@@ -124,7 +124,7 @@ def revoke_viewing_token() -> Response:
 
 
 @access_api.get("/tokens")
-@operation(dict[str, Any], right=Right.ADMIN, tag="access")
+@operation(shapes.TokenList, tag="access")
 @needs(Right.ADMIN)
 def list_tokens() -> Response:
     """All API tokens, without what they are."""
@@ -132,7 +132,7 @@ def list_tokens() -> Response:
 
 
 @access_api.post("/tokens")
-@operation(answers={201: dict[str, Any]}, body=shapes.NewToken, right=Right.ADMIN, refuses=(409,), tag="access")
+@operation(answers={201: shapes.TokenMade}, body=shapes.NewToken, headers={"Location": "The token."}, tag="access")
 @needs(Right.ADMIN)
 def create_token() -> Response:
     """A new API token; `token` in the answer is said this once."""
@@ -145,6 +145,7 @@ def create_token() -> Response:
         token, text = access().keyring.create_token(wish, decide(Right.ADMIN).user or "")
     except ValueError as error:
         raise BadRequest(f"{error}.".capitalize()) from None
+    access().forget()
     note("token", action="created", token=token.name, scopes=[scope.value for scope in token.scopes])
     response = jsonify(tokens.to_json(token) | {"token": text})
     response.status_code = 201
@@ -153,7 +154,7 @@ def create_token() -> Response:
 
 
 @access_api.delete("/tokens/<token_id>")
-@operation(answers={204: None}, right=Right.ADMIN, paths={"token_id": "Id of a token."}, tag="access")
+@operation(answers={204: None}, paths={"token_id": "Id of a token."}, tag="access")
 @needs(Right.ADMIN)
 def revoke_token(token_id: str) -> Response:
     """Take a token back, named by its id or its name."""
@@ -166,7 +167,7 @@ def revoke_token(token_id: str) -> Response:
 
 
 @access_api.get("/audit")
-@operation(dict[str, Any], right=Right.ADMIN, tag="access")
+@operation(shapes.AuditEntries, query=shapes.AuditQuery, tag="access")
 @needs(Right.ADMIN)
 def audit() -> Response:
     """The newest entries of the audit log, the newest first."""

@@ -52,7 +52,6 @@ def page() -> Response:
     answers={201: shapes.Adopted},
     body=shapes.Adopt,
     forms=True,
-    right=Right.ADMIN,
     refuses=(409, 422),
     headers={"Location": "The camera."},
     tag="discovery",

@@ -95,7 +95,7 @@ def qr_code() -> Response:
 
 
 @api.get("/discovery")
-@operation(shapes.DeviceList, right=Right.ADMIN, tag="discovery")
+@operation(shapes.DeviceList, tag="discovery")
 @needs(Right.ADMIN)
 def discovery() -> Response:
     """Devices that answered on the LAN. For the admin."""
@@ -103,7 +103,7 @@ def discovery() -> Response:
 
 
 @api.post("/cameras/<camera_id>/forget")
-@operation(answers={204: None}, right=Right.ADMIN, tag="discovery")
+@operation(answers={204: None}, tag="discovery")
 @needs(Right.ADMIN, camera="camera_id")
 def forget(camera_id: str) -> Response:
     """The camera was replaced: learn anew who is at its address. For the admin."""

@@ -45,15 +45,10 @@ def needs_form_token() -> bool:
     return proof is Proof.NONE or proof in BY_THEMSELVES
 
 
-def log_in(response: Response, user: str, started: float | None = None) -> None:
-    """Give the browser a session; `started` continues one, without it everything that a page knew before is void.
-
-    Raises ValueError if there is no such user.
-    """
-    value = access().new_session(user, started)
-    _set(response, access().session_cookie(request.scheme), value, int(access().session_idle_s))
-    if started is None:
-        g.new_form_nonce = access().new_form_nonce()
+def log_in(response: Response, user: str) -> None:
+    """Give the browser a session; everything that a page knew before is void. Raises ValueError if there is no such user."""
+    _set_session(response, access().new_session(user))
+    g.new_form_nonce = access().new_form_nonce()
     g.session_written = True
 
 
@@ -73,8 +68,12 @@ def keep_cookies(response: Response) -> Response:
     if not g.get("session_written"):
         session = access().session_to_renew(plain_request())
         if session is not None:
-            log_in(response, session.user, session.started)
+            _set_session(response, access().renewed(session))
     return response
+
+
+def _set_session(response: Response, value: str) -> None:
+    _set(response, access().session_cookie(request.scheme), value, int(access().session_idle_s))
 
 
 def _set(response: Response, name: str, value: str, max_age: int | None) -> None:

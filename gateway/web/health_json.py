@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import cast
 
+from gateway.box.facts import Box
 from gateway.device.advice import advise
-from gateway.health.box import Box
 from gateway.health.view import CameraHealth, HealthView, StreamHealth
+from gateway.journal.incident import Incident
 from gateway.redact import redact
+from gateway.web import health_shapes as shapes
 from gateway.web.observed import observed
 from gateway.web.ports import StreamView
 from gateway.webhook.message import incident_json
-
-Json = dict[str, Any]
 
 BUSY_S = 0.05
 """Pictures are timed on the event loop: while it is this late, a camera is not blamed for it."""
 
 
-def health_json(health: HealthView, site: str, version: str, *, admin: bool) -> Json:
+def health_json(health: HealthView, site: str, version: str, *, admin: bool) -> shapes.Health:
     """`GET /api/v1/health`. Addresses of cameras and webhooks are for the admin only and null otherwise."""
     return {
         "now": health.now,
@@ -36,7 +36,7 @@ def health_json(health: HealthView, site: str, version: str, *, admin: bool) -> 
             "loop_lag": round(health.lag_s, 4),
         },
         "journal": redact(health.journal_trouble) or None,
-        "incidents": [incident_json(one) for one in health.incidents],
+        "incidents": incidents_json(health.incidents),
         "webhooks": [
             {
                 "name": hook.name,
@@ -54,7 +54,12 @@ def health_json(health: HealthView, site: str, version: str, *, admin: bool) -> 
     }
 
 
-def box_json(box: Box) -> Json:
+def incidents_json(incidents: Iterable[Incident]) -> list[shapes.Incident]:
+    """Incidents as webhooks show them, too."""
+    return [cast(shapes.Incident, incident_json(one)) for one in incidents]
+
+
+def box_json(box: Box) -> shapes.Machine:
     """The machine. What it does not tell is null."""
     clock = box.clock
     return {
@@ -68,7 +73,7 @@ def box_json(box: Box) -> Json:
     }
 
 
-def camera_health_json(camera: CameraHealth, now: float, *, admin: bool, busy: bool = False) -> Json:
+def camera_health_json(camera: CameraHealth, now: float, *, admin: bool, busy: bool = False) -> shapes.CameraFacts:
     """One camera with measured facts, advice, and its newest incidents. `busy`: unevenness may be the gateway's own."""
     view, status = camera.view, camera.view.status
     counted = {one.id: one for one in camera.streams}
@@ -84,11 +89,11 @@ def camera_health_json(camera: CameraHealth, now: float, *, admin: bool, busy: b
         "clock_offset": round(camera.clock_offset_s, 1) if camera.clock_offset_s is not None else None,
         "streams": [_stream_json(stream, counted.get(stream.id)) for stream in view.streams],
         "advice": _advice_json(camera, counted, now, busy=busy),
-        "incidents": [incident_json(one) for one in camera.incidents],
+        "incidents": incidents_json(camera.incidents),
     }
 
 
-def _stream_json(stream: StreamView, counted: StreamHealth | None) -> Json:
+def _stream_json(stream: StreamView, counted: StreamHealth | None) -> shapes.StreamFacts:
     return {
         "id": stream.id,
         "state": stream.status.state.value,
@@ -115,7 +120,7 @@ def _stream_json(stream: StreamView, counted: StreamHealth | None) -> Json:
     }
 
 
-def _advice_json(camera: CameraHealth, counted: dict[str, StreamHealth], now: float, *, busy: bool) -> Sequence[Json]:
+def _advice_json(camera: CameraHealth, counted: dict[str, StreamHealth], now: float, *, busy: bool) -> list[shapes.Advice]:
     view = camera.view
     seen = []
     for stream in view.streams:

@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from gateway.http.access import Right
 from gateway.journal.incident import Incident
-from gateway.web import shapes
+from gateway.web import health_shapes, shapes
 from gateway.web.caller import decide, port, shown
 from gateway.web.errors import failure
-from gateway.web.health_json import health_json
+from gateway.web.health_json import health_json, incidents_json
 from gateway.web.operations import operation
 from gateway.web.rights import needs
-from gateway.webhook.message import incident_json
 
 health_page = Blueprint("health_page", __name__)
 health_api = Blueprint("health_api", __name__, url_prefix="/api/v1")
@@ -44,7 +42,7 @@ def page() -> Response:
 
 
 @health_api.get("/health")
-@operation(dict[str, Any], right=Right.OPERATE, tag="health")
+@operation(health_shapes.Health, tag="health")
 @needs(Right.OPERATE)
 def health() -> Response:
     """How the gateway, its box and every camera do; of the cameras, those that the caller may see."""
@@ -58,7 +56,7 @@ def health() -> Response:
 
 
 @health_api.get("/incidents")
-@operation(dict[str, Any], right=Right.OPERATE, query=shapes.IncidentsQuery, tag="health")
+@operation(health_shapes.IncidentList, query=shapes.IncidentsQuery, tag="health")
 @needs(Right.OPERATE)
 def incidents() -> Response:
     """What has happened, the newest first. `camera` chooses one, empty for the gateway's own; `limit` and `before` page.
@@ -73,7 +71,7 @@ def incidents() -> Response:
         found = port().incidents(request.args.get("camera"), limit, before)
     except (sqlite3.Error, TimeoutError):
         return failure(503, "The disk with the incidents does not answer; the newest are in /api/v1/health.", "busy")
-    return jsonify({"incidents": [incident_json(one) for one in found if _seen(one)]})
+    return jsonify({"incidents": incidents_json(one for one in found if _seen(one))})
 
 
 def _seen(incident: Incident) -> bool:

@@ -19,6 +19,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from gateway.http.access import Right
 from gateway.web.operations import Media, Operation, operation_of
+from gateway.web.rights import rule_of
 from gateway.web.shapes import CameraId, Error
 
 Json = dict[str, Any]
@@ -33,11 +34,12 @@ _FAILURES_OF_A_BODY = (408, 413, 415)
 _DESCRIPTION = """\
 The Camera Gateway's interface for programs. Errors are JSON of the form `Error`. Requests that change something and come with
 a browser's cookie or with HTTP Basic need JSON from one of the gateway's own pages, or its form token (`X-CSRF-Token`);
-programs send `?user=&pass=` or JSON without an `Origin`.
+programs send a token, `?user=&pass=`, or JSON without an `Origin`.
 """
 _SCHEMES: Json = {
     "basic": {"type": "http", "scheme": "basic", "description": "A user of the gateway."},
-    "token": {"type": "apiKey", "in": "query", "name": "token", "description": "The viewing token: the right to look."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API token, or the viewing token."},
+    "token": {"type": "apiKey", "in": "query", "name": "token", "description": "The same, or a signed link, in the address."},
 }
 
 
@@ -114,14 +116,15 @@ class _Schemas:
 def _operation(view: Callable[..., Any], declared: Operation, path: str, schemas: _Schemas) -> Json:
     text = inspect.cleandoc(view.__doc__ or "")
     summary, _, rest = text.partition("\n")
+    right = rule_of(view).right
     described: Json = {
         "operationId": view.__name__,
         "tags": [declared.tag],
         "summary": summary.rstrip("."),
-        "description": "\n".join(part for part in (rest.strip(), _needs(declared.right)) if part),
+        "description": "\n".join(part for part in (rest.strip(), _needs(right)) if part),
         "parameters": [*_path_parameters(declared, path, schemas), *_query_parameters(declared, schemas)],
-        "security": [] if declared.right is None else [{name: []} for name in (*_SCHEMES, "session")],
-        "responses": _responses(declared, path, schemas),
+        "security": [] if right is None else [{name: []} for name in (*_SCHEMES, "session")],
+        "responses": _responses(declared, right, path, schemas),
     }
     if declared.body is not None:
         schema = schemas.of(declared.body, "validation")
@@ -155,7 +158,7 @@ def _query_parameters(declared: Operation, schemas: _Schemas) -> Iterator[Json]:
         yield {"name": name, "in": "query", "required": required, "schema": schema, **described}
 
 
-def _responses(declared: Operation, path: str, schemas: _Schemas) -> Json:
+def _responses(declared: Operation, right: Right | None, path: str, schemas: _Schemas) -> Json:
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in sorted(declared.headers.items())}
     responses: Json = {}
     for status, kind in declared.answers.items():
@@ -168,7 +171,7 @@ def _responses(declared: Operation, path: str, schemas: _Schemas) -> Json:
             answer["headers"] = headers
         responses[str(status)] = answer
     failures = {*_EVERY_FAILURE, *declared.refuses}
-    if declared.right is not None:
+    if right is not None:
         failures |= set(_FAILURES_OF_A_LOGIN)
     if declared.body is not None:
         failures |= set(_FAILURES_OF_A_BODY)

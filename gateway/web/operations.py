@@ -2,11 +2,13 @@
 
     @api.get("/cameras/<camera_id>")
     @operation(Camera, refuses=(404,))
+    @needs(Right.VIEW, camera="camera_id")
     def camera(camera_id: str) -> Response:
         \"\"\"One camera.\"\"\"
 
-The docstring's first line is the summary, the rest the description. A route below `/api/v1` without a declaration fails
-`openapi.document`, and a test with it. Types are those of `shapes`, or any that pydantic reads.
+Whom it answers, `gateway.web.rights` says, and the document takes it from there. The docstring's first line is its summary, the
+rest its description. A route below `/api/v1` without a declaration fails `openapi.document`, and a test with it. Types are
+those of `shapes`, or any that pydantic reads.
 """
 
 from __future__ import annotations
@@ -14,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-
-from gateway.http.access import Right
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -35,8 +35,6 @@ class Operation:
 
     answers: Mapping[int, Any]
     """By status: a type for JSON, `Media` for anything else, None for no content."""
-    right: Right | None
-    """What the caller needs; None: anybody may."""
     query: Any = None
     """A TypedDict of the parameters in the address."""
     body: Any = None
@@ -56,7 +54,6 @@ def operation(
     answer: Any = None,
     *,
     answers: Mapping[int, Any] | None = None,
-    right: Right | None = Right.VIEW,
     query: Any = None,
     body: Any = None,
     forms: bool = False,
@@ -68,7 +65,6 @@ def operation(
     """Declare a route. `answer` is what comes with 200; `answers` stands for it where there are other statuses."""
     declared = Operation(
         answers if answers is not None else {200: answer},
-        right,
         query,
         body,
         forms,

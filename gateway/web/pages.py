@@ -41,9 +41,10 @@ def wall() -> Response:
         log_in(response, decision.user)
         note("login", way=decision.proof.value)
         return response
-    admin = grant is not None and Right.ADMIN in grant.rights
+    rights = grant.rights if grant is not None else frozenset[Right]()
+    admin, operator = Right.ADMIN in rights, Right.OPERATE in rights
     person = decision.user is not None and access().keyring.hash_of(decision.user) is not None
-    return make_response(render_template("wall.html", admin=admin, user=decision.user, person=person))
+    return make_response(render_template("wall.html", admin=admin, operator=operator, user=decision.user, person=person))
 
 
 @pages.get("/login")

@@ -43,7 +43,7 @@ def _never_stored(response: Response) -> Response:
 
 
 @ptz.get("/cameras/<camera_id>/ptz")
-@operation(shapes.Steering, right=Right.OPERATE, tag="steering")
+@operation(shapes.Steering, tag="steering")
 @needs(Right.OPERATE, camera="camera_id")
 def abilities(camera_id: str) -> Response:
     """What the camera can do, and its presets."""
@@ -75,7 +75,6 @@ def abilities(camera_id: str) -> Response:
 @operation(
     answers={200: shapes.Done, 202: shapes.Accepted},
     body=shapes.PtzBody,
-    right=Right.OPERATE,
     refuses=(502,),
     tag="steering",
 )

@@ -40,6 +40,10 @@ class Rule:
     """It asks for `right` as the others do, but has its own way to say no."""
 
 
+FORGOTTEN = Rule(Right.ADMIN)
+"""Of a view for which nothing was stated."""
+
+
 def needs(right: Right | None, *, camera: str = "", refuses_itself: bool = False) -> Callable[[View], View]:
     """State what a view asks for; the innermost decorator."""
 
@@ -50,10 +54,10 @@ def needs(right: Right | None, *, camera: str = "", refuses_itself: bool = False
     return state
 
 
-def rule_of(view: Callable[..., Any]) -> Rule | None:
-    """What was stated for a view, None if nothing was."""
+def rule_of(view: Callable[..., Any]) -> Rule:
+    """What a view asks for."""
     found = getattr(view, _ATTRIBUTE, None)
-    return found if isinstance(found, Rule) else None
+    return found if isinstance(found, Rule) else FORGOTTEN
 
 
 def install(app: Flask) -> None:
@@ -73,7 +77,7 @@ def install(app: Flask) -> None:
 def _enforce() -> Response | None:
     if request.endpoint is None:
         return None  # 404 or 405, which Flask answers
-    rule = rule_of(current_app.view_functions[request.endpoint]) or Rule(Right.ADMIN)
+    rule = rule_of(current_app.view_functions[request.endpoint])
     if rule.right is None or rule.refuses_itself:
         return None
     camera = str((request.view_args or {})[rule.camera]) if rule.camera else ""

@@ -59,7 +59,7 @@ def reload() -> Response:
 
 
 @settings_page.get(API)
-@operation(shapes.Configuration, right=Right.ADMIN, tag="configuration")
+@operation(shapes.Configuration, tag="configuration")
 @needs(Right.ADMIN)
 def config() -> Response:
     """The same for programs."""
@@ -67,7 +67,7 @@ def config() -> Response:
 
 
 @settings_page.post(f"{API}/reload")
-@operation(answers={200: shapes.ConfigAttempt, REFUSED_STATUS: shapes.ConfigAttempt}, right=Right.ADMIN, tag="configuration")
+@operation(answers={200: shapes.ConfigAttempt, REFUSED_STATUS: shapes.ConfigAttempt}, tag="configuration")
 @needs(Right.ADMIN)
 def reload_now() -> Response:
     """Read the files now. 409 if they are refused; the findings say why."""

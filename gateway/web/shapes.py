@@ -13,7 +13,6 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic reads the one of `typing` from Python 3.12 on only
 
 from gateway.config.fields import ID
-from gateway.http.access import Right
 from gateway.media.state import State
 from gateway.onvif.events import Kind
 from gateway.onvif.ptz import MAX_NAME_CHARS
@@ -417,24 +416,3 @@ class IncidentsQuery(TypedDict, total=False):
     limit: Annotated[int, Field(ge=1, le=500)]
     before: Annotated[int, Field(ge=0, le=10**17)]
     """Older than the incident of this number."""
-
-
-@shape
-class LinkQuery(TypedDict, total=False):
-    """Of a signed link."""
-
-    lifetime: str
-    """A duration with its unit, such as `1h`."""
-    kind: str
-
-
-@shape
-class NewToken(TypedDict):
-    """A token to be made."""
-
-    name: str
-    scopes: list[Annotated[str, names_of(Right)]]
-    cameras: NotRequired[list[str] | None]
-    """Of these only; null or left out: of all."""
-    lifetime: NotRequired[str | None]
-    """A duration such as `30d`; null or left out: for ever."""

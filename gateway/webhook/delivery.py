@@ -143,6 +143,7 @@ class Delivery:
             answer = await self._send(hook.url, message.body, headers, timeout_s=hook.timeout_s, tls=self._tls)
         except (PostFailed, OSError) as error:
             self._complain(str(error))
+            self._tls = None  # the authority in `ca_file` may be replaced before the next attempt
             return Outcome.FAILED, 0.0
         except Exception:
             log.exception("webhook %s failed", hook.name)

@@ -22,9 +22,9 @@ from gateway.http.authenticator import Verdict
 from gateway.http.messages import Request
 from gateway.onvif.face.http_face import HttpRequest
 from gateway.onvif.face.soap import SOAP, TDS
-from gateway.rtmp.connection import Action, Credentials
+from gateway.rtmp.permission import Action, Credentials
 from gateway.service import Service
-from gateway.web.rights import rule_of
+from gateway.web.rights import FORGOTTEN, rule_of
 
 from .conftest import Caller, basic, callers, serving
 
@@ -102,7 +102,7 @@ def test_every_route_states_its_right_and_stands_in_the_matrix(config: Config) -
         assert sorted(found) == sorted(ROUTES)
         for name, view in found.items():
             rule = rule_of(view)
-            assert rule is not None, f"{name} does not say whom it is for: decorate it with gateway.web.rights.needs"
+            assert rule is not FORGOTTEN, f"{name} does not say whom it is for: decorate it with gateway.web.rights.needs"
             assert rule.right == ROUTES[name], name
             if "<camera_id>" in name:
                 assert rule.camera == "camera_id", f"{name} is about a camera"

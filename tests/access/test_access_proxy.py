@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +48,19 @@ def test_anybody_else_is_taken_for_himself_whatever_he_says() -> None:
 )
 def test_the_last_address_that_is_no_proxy_counts(forwarded: str, client: str) -> None:
     assert PROXIES.resolve(request("127.0.0.1", x_forwarded_for=forwarded)).client == client
+
+
+@given(
+    st.sampled_from(["127.0.0.1", "10.0.0.7", "10.0.1.7", "?"]),
+    st.lists(st.sampled_from(["10.0.0.7", "203.0.113.9", "198.51.100.1, 10.0.0.3", "nonsense", ""]), max_size=3),
+    st.lists(st.sampled_from(["https", "http", "HTTPS ", "https, http", "ftp", ""]), max_size=3),
+)
+def test_the_express_lane_takes_nobody_for_somebody_else(peer: str, forwarded: list[str], protos: list[str]) -> None:
+    fields = {"x-forwarded-for": forwarded, "x-forwarded-proto": protos}
+    headers: Any = SimpleNamespace(get_all=fields.__getitem__)
+    joined = {name.replace("-", "_"): ", ".join(values) for name, values in fields.items() if values}
+    seen = PROXIES.resolve(request(peer, **joined))
+    assert PROXIES.resolve_fields(peer, "http", headers) == (seen.client, seen.scheme)
 
 
 @pytest.mark.parametrize("said", ["anna, admin", "", "  ", "a" * 129])

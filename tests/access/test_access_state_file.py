@@ -74,6 +74,46 @@ def test_damage_brings_nothing_revoked_back_to_life(tmp_path: Path, damage: byte
     assert after.renew_viewing_token() != first
 
 
+def test_damage_does_not_log_in_again_whoever_has_logged_out_everywhere(tmp_path: Path) -> None:
+    before = Keyring.of(tmp_path)
+    before.files.set_password("right")
+    stolen, link = before.mark_of("admin"), before.make_link("yard", "admin", 2**36)
+    before.end_logins("admin")
+    (tmp_path / "secrets" / FILE_NAME).write_bytes(b"\0" * 100)
+    after = Keyring.of(tmp_path)
+    assert after.mark_of("admin") != stolen
+    assert after.grant_of_token(link) is None
+    after.renew_viewing_token()  # writes a file that is good again
+    later = Keyring.of(tmp_path)
+    assert later.mark_of("admin") != stolen
+    assert later.grant_of_token(link) is None
+    assert later.grant_of_token(later.make_link("yard", "admin", 2**36)) is not None
+
+
+def test_what_one_thread_has_read_before_a_change_of_another_does_not_undo_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Keyring.of(tmp_path)
+    _, text = gateway.create_token(WISH, "admin")
+    Keyring.of(tmp_path).renew_viewing_token()  # so that there is something to be read
+    revoking = threading.Thread(target=gateway.revoke_token, args=("prom",))
+    read_text, slow = Path.read_text, [threading.get_ident()]
+
+    def read(path: Path, *arguments: str, **named: str) -> str:
+        content = read_text(path, *arguments, **named)
+        if path.name == FILE_NAME and slow and slow[0] == threading.get_ident():
+            slow.clear()
+            revoking.start()
+            revoking.join(0.3)
+        return content
+
+    monkeypatch.setattr(Path, "read_text", read)
+    gateway.refresh()
+    revoking.join(5.0)
+    assert not slow, "the moment came"
+    assert gateway.grant_of_token(text) is None
+
+
 def test_damage_while_it_runs_changes_nothing(tmp_path: Path) -> None:
     file = StateFile(tmp_path)
     file.change(lambda state: dataclasses.replace(state, viewing="x"))

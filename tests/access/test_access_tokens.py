@@ -43,6 +43,7 @@ def test_scopes_give_what_they_imply_and_no_more() -> None:
         ({"name": "a\nb", "scopes": (Right.VIEW,)}, "name"),
         ({"name": "x", "scopes": ()}, "scope"),
         ({"name": "x", "scopes": (Right.VIEW,), "cameras": ()}, "empty"),
+        ({"name": "x", "scopes": (Right.VIEW,), "expires": 1e17}, "too long"),
         ({"name": "x", "scopes": (Right.ADMIN,), "cameras": ("yard",)}, "limited"),
     ],
 )

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from gateway.config.model import Config, ProxyTrust, View
 from gateway.http.access import Access
 from gateway.service import Service
@@ -156,6 +158,23 @@ def test_names_from_the_configuration_are_text_and_nothing_else(config: Config) 
     run(evil, body)
 
 
+@pytest.mark.parametrize(
+    ("name", "pages"),
+    [("anna", set()), ("olga", {"/health"}), ("admin", {"/discovery", "/health", "/settings", "/audit"})],
+)
+def test_the_wall_leads_everybody_to_the_pages_that_are_for_him(config: Config, name: str, pages: set[str]) -> None:
+    every = {"/discovery", "/health", "/settings", "/audit"}
+
+    async def body(service: Service, _access: Access) -> None:
+        wall = await ask(service, "/", headers=basic(name))
+        assert {page for page in every if f'href="{page}"' in wall.text} == pages
+        for page in every:
+            answer = await ask(service, page, headers=basic(name))
+            assert (answer.status_code == 200) is (page in pages), page
+
+    run(config, body)
+
+
 def test_names_that_strangers_type_are_text_on_the_page_of_the_audit_log(config: Config) -> None:
     async def body(service: Service, access: Access) -> None:
         access.audit.record("login-failed", EVIL, EVIL, camera=EVIL, detail=EVIL)
@@ -298,3 +317,17 @@ def test_only_our_own_proxy_names_clients_users_and_schemes(config: Config) -> N
     run(config, untrusted)
     elsewhere = dataclasses.replace(config.auth, proxy=ProxyTrust(("192.0.2.0/24",), "x-forwarded-user"))
     run(dataclasses.replace(config, auth=elsewhere), untrusted)
+
+
+def test_five_hundred_viewers_behind_our_proxy_are_not_cut_off_as_one_with_too_many_connections(config: Config) -> None:
+    proxied = dataclasses.replace(config, auth=dataclasses.replace(config.auth, proxy=ProxyTrust(("192.0.2.7",))))
+
+    async def body(service: Service, access: Access) -> None:
+        exempt = service._http.warden.exempt
+        assert exempt("192.0.2.7")
+        assert exempt("127.0.0.1")
+        assert not exempt("192.0.2.8")
+        access.configure(config)
+        assert not exempt("192.0.2.7"), "since a reload it is none of ours"
+
+    run(proxied, body)

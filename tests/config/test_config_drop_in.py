@@ -64,3 +64,12 @@ def test_any_name_and_password_reads_back(tmp_path_factory: pytest.TempPathFacto
 
 def test_without_a_login_none_is_written():
     assert "password" not in render(Entry("yard", "Yard", "192.168.1.20"), "x")
+
+
+def test_a_power_cut_does_not_take_an_adopted_camera_back(config: Path, monkeypatch: pytest.MonkeyPatch):
+    """The file is on the disk only when its folder knows of it, too."""
+    synced: list[bool] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(stat.S_ISDIR(os.fstat(fd).st_mode)), fsync(fd))[1])
+    write_new(config, Entry("yard", "Yard", "192.168.1.20"), "Adopted")
+    assert synced == [False, True]

@@ -6,6 +6,7 @@ from gateway.config.effective import Line, lines
 from gateway.config.load import read
 
 SECRETS = ("hunter1", "hunter2", "hunter3", "hunter4", "hunter5", "hunter6", "hunter7", "hunter8", "hunter9")
+SECRETS += ("hunterA", "hunterB", "hunterC", "hunterD")
 
 
 def shown(folder, text: str) -> tuple[Line, ...]:
@@ -36,12 +37,18 @@ def test_no_secret_is_shown_wherever_it_may_stand(folder):
             push:
               - rtmp://media.example/live/hunter8
               - {url: "rtmp://media.example/app", key: hunter9}
+        webhooks:
+          - {url: "https://hooks.slack.example/services/T0/hunterA?x=hunterB", name: chat, secret: hunterC}
+          - url: http://10.0.0.9:8123/api/webhook/hunterD
         """,
     )
     text = "\n".join(f"{line.key}: {line.value}" for line in found)
     assert not [secret for secret in SECRETS if secret in text], text
     assert by_key(found, "password_file").value == "nvr.password"
     assert text.count("***") >= 8
+    assert [line.value for line in found if line.value.startswith("http")] == [
+        "https://hooks.slack.example/***", "http://10.0.0.9:8123/***",
+    ]  # fmt: skip
 
 
 def test_a_key_whose_name_says_secret_is_hidden_although_its_type_does_not(folder, monkeypatch):

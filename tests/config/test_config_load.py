@@ -180,6 +180,19 @@ def test_a_file_of_conf_d_with_another_ending_is_not_passed_over_in_silence(fold
     assert folder.load("").warnings == ("conf.d/more.yml: is not read: its name must end in .yaml",)
 
 
+@pytest.mark.parametrize("name", [".#yard.yaml", "._yard.yaml", ".yard.yaml"])
+def test_what_editors_and_file_servers_leave_beside_a_file_refuses_nothing(folder: Folder, name: str) -> None:
+    """Emacs locks the file it edits with a link that leads nowhere, macOS puts a binary file beside each on a share."""
+    (folder.path / "conf.d").mkdir()
+    (folder.path / "conf.d" / name).symlink_to("user@box.1234")
+    assert folder.load("site: A").site == "A"
+
+
+def test_cameras_do_not_go_because_their_folder_cannot_be_read(folder: Folder) -> None:
+    (folder.path / "conf.d").symlink_to("conf.d")
+    assert folder.findings("site: A") == ["conf.d: cannot be read (Too many levels of symbolic links)"]
+
+
 def test_pushes_are_texts_or_mappings(folder: Folder) -> None:
     (folder.path / "ca.pem").write_text("x")
     folder.environ["KEY"] = "a/b"

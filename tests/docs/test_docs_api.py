@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.access.audit import EVENTS
-from gateway.health.box import Box, Temperature
-from gateway.health.clock_sync import ClockSync
+from gateway.box.clock_sync import ClockSync
+from gateway.box.facts import Box, Temperature
 from gateway.health.process import Process
 from gateway.health.view import CameraHealth, HealthView, StreamHealth
 from gateway.journal.incident import Change, Incident, Step

@@ -36,3 +36,22 @@ def test_a_hang_counts_before_it_is_over():
         assert lag.take_worst() == 0.0
 
     asyncio.run(main())
+
+
+def test_what_was_late_once_is_not_late_for_ever():
+    now = [100.0]
+
+    async def main():
+        lag = LoopLag(lambda: now[0])
+        lag.start()
+        now[0] += PERIOD_S + 2.0
+        assert lag.last() == 2.0
+        lag._ring()
+        assert lag.last() == 2.0
+        now[0] += PERIOD_S
+        lag._ring()
+        assert lag.last() == 0.0
+        assert lag.take_worst() == 2.0
+        lag.stop()
+
+    asyncio.run(main())

@@ -496,7 +496,7 @@ def test_http_of_playlists_and_media() -> None:
             body, etag = whole.content, whole.headers["etag"]
             assert (whole.status_code, whole.headers["content-type"]) == (200, "video/mp4")
             assert whole.headers["content-length"] == str(len(body))
-            assert whole.headers["cache-control"] == "max-age=60, immutable"
+            assert whole.headers["cache-control"] == "private, max-age=60, immutable"
             assert whole.headers["access-control-allow-origin"] == "*"
             head = await client.head(uri)
             assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(body)), b"")

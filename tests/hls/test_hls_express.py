@@ -12,6 +12,8 @@ import pytest
 from playlist_linter import parse
 from synthetic import camera
 
+from gateway.access.proxy import TrustedProxies
+from gateway.config.model import ProxyTrust
 from gateway.hls import express
 from gateway.hls.express import Express, directives_of
 from gateway.hls.server import HlsService, HlsSettings
@@ -300,5 +302,51 @@ def test_directives_are_read_and_credentials_are_not_kept() -> None:
         for number in range(express.MAX_QUERIES + 10):
             house.lane._directives(f"_HLS_msn={number}")
         assert len(house.lane._queries) <= express.MAX_QUERIES
+
+    run(scenario)
+
+
+def test_one_viewer_cannot_hold_every_place_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(express, "MAX_HELD", 20)
+
+    async def scenario(house: House) -> None:
+        query, part = await house.hint()
+        held = [house.held(f"/hls/cam/live.m3u8{query}") for _ in range(20)]
+        assert house.call(f"/hls/cam/live.m3u8{query}").handed_over, "to where requests of an address are counted"
+        assert house.call(part).handed_over
+        assert house.taken("/hls/cam/live.m3u8").status == 200, "what needs not wait is answered"
+        await push_until(house, held[-1])
+        assert all(len(call.answers) == 1 for call in held)
+        query, _ = await house.hint()
+        house.held(f"/hls/cam/live.m3u8{query}")
+        house.lane.release()
+        assert house.lane._room.taken == 0
+
+    run(scenario)
+
+
+def test_viewers_behind_a_proxy_are_counted_and_sent_away_by_their_own_address() -> None:
+    async def scenario(house: House) -> None:
+        proxies = TrustedProxies(ProxyTrust(("10.0.0.1",)))
+        house.lane = Express(house.service, house.passes, proxies.resolve_fields)
+        viewers = house.service.channel(house.cam).viewers
+        for number in range(3):
+            house.taken("/hls/cam/live.m3u8", ("x-forwarded-for", f"192.0.2.{number}"))
+            house.taken("/hls/cam/live.m3u8", ("x-forwarded-for", f"192.0.2.{number}"), client="10.9.9.9:1")
+        assert len(viewers) == 4, "the other is no proxy, whatever it says"
+        house.service.shed(4, "short")
+        assert house.call("/hls/cam/live.m3u8", ("x-forwarded-for", "192.0.2.1")).handed_over
+
+    run(scenario)
+
+
+def test_a_proxy_that_ends_tls_does_not_keep_its_viewers_out_of_the_lane() -> None:
+    async def scenario(house: House) -> None:
+        proxies = TrustedProxies(ProxyTrust(("10.0.0.1",)))
+        house.lane = Express(house.service, house.passes, proxies.resolve_fields)
+        said = ("x-forwarded-proto", "https")
+        assert house.taken("/hls/cam/live.m3u8", said, scheme="http").status == 200
+        assert house.call("/hls/cam/live.m3u8", said, scheme="http", client="10.9.9.9:1").handed_over, "no proxy of ours"
+        assert house.call("/hls/cam/live.m3u8", scheme="http").handed_over, "a session of the other scheme"
 
     run(scenario)

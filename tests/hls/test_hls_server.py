@@ -167,7 +167,7 @@ def test_media_may_be_cached_for_long_and_checked_by_etag() -> None:
         answer = await house.get(f"/hls/cam/{uri}")
         etag = header(answer, "etag")
         assert etag is not None
-        assert header(answer, "cache-control") == "max-age=60, immutable"
+        assert header(answer, "cache-control") == "private, max-age=60, immutable"
         for value in (etag, f"W/{etag}", f'"x", {etag}', "*"):
             again = await house.get(f"/hls/cam/{uri}", if_none_match=value)
             assert (again.status, again.body) == (304, b"")

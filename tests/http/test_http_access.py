@@ -317,6 +317,40 @@ def test_logging_out_everywhere_ends_sessions_and_links_of_that_user_alone(acces
     assert decide(access, make(cookie=f"{name}={access.new_session('anna')}")).allowed
 
 
+def test_a_session_that_is_renewed_while_its_user_logs_out_everywhere_is_over_all_the_same(access: Access, make):
+    name = access.session_cookie("https")
+    request = make(cookie=f"{name}={access.new_session(ADMIN)}")
+    session = access._session_of(request)
+    assert session is not None
+    assert decide(access, make(cookie=f"{name}={access.renewed(session)}")).allowed
+    access.end_sessions(ADMIN)
+    assert not decide(access, make(cookie=f"{name}={access.renewed(session)}")).allowed
+
+
+def test_streams_that_are_made_up_do_not_push_out_the_audit_log(access: Access, monkeypatch):
+    access.configure(people())
+    noted = []
+    monkeypatch.setattr(access.audit, "going_on", lambda event, user, client, **more: noted.append(more["camera"]))
+    for stream in ("yard", "yard.sub", "yard.x", "yard.sub.sub", "made-up", ""):
+        access.note_watching(ANONYMOUS, "192.0.2.1", stream, "rtsp")
+    assert noted == ["yard", "yard.sub"]
+
+
+def test_the_viewing_token_does_not_stand_in_the_cookies_it_gives(access: Access):
+    token = access.viewing_token
+    fields = access._signer._serializer.loads(access.new_session(VIEWER))  # signed, and readable for everybody
+    assert fields["u"] == VIEWER
+    assert token not in str(fields)
+
+
+def test_names_that_a_viewer_makes_up_do_not_fill_the_memory(access: Access):
+    token = access.viewing_token
+    for number in range(100):
+        access.judge_token(token, stream=f"{number}-" + "x" * 60_000)
+    access.judge_token(token, stream="a" * 63 + ".sub")
+    assert len(access._decisions) == 1
+
+
 def test_sessions_end_by_idleness_and_by_age(access: Access, make, clock):
     access.configure(people(anna(), session_idle_s=600.0, session_lifetime_s=3600.0))
     name = access.session_cookie("https")
@@ -328,7 +362,7 @@ def test_sessions_end_by_idleness_and_by_age(access: Access, make, clock):
     clock.now += 700
     assert not decide(access, request).allowed
     clock.now += 2700
-    renewed = make(cookie=f"{name}={access.new_session('anna', session.started)}")
+    renewed = make(cookie=f"{name}={access.renewed(session)}")
     assert decide(access, renewed).allowed
     clock.now += 200
     assert not decide(access, renewed).allowed, "an hour after the login"

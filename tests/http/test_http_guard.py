@@ -188,6 +188,13 @@ def test_websockets_need_credentials_and_our_own_page(access: Access, make):
     assert open_socket(access, make("/live", token, origin="https://panel.example")) == "opened"
 
 
+def test_a_page_of_the_internet_sees_nothing_through_a_visitor_s_browser_where_everybody_here_may_look(access: Access, make):
+    access.anonymous_viewing = True
+    assert open_socket(access, make("/live", origin="https://evil.example")) == 403
+    assert open_socket(access, make("/live", origin="https://box.local:8443")) == "opened"
+    assert open_socket(access, make("/live")) == "opened", "a program of this network"
+
+
 def test_a_malformed_referer_or_origin_is_a_stranger_s_and_no_defect(access: Access, make):
     # urlsplit refuses half an IPv6 address: anybody could fill the log with tracebacks
     assert "www-authenticate" in dict(ask(access, Inner(), make(referer="http://[")).headers)

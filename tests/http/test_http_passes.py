@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -57,6 +58,36 @@ def test_credentials_are_forgotten_and_many_of_them_do_not_fill_the_memory(monke
     clock.now += 2 * PASS_S
     passes.issue(SOMEBODY, "cam", passes.era)
     assert list(passes._until) == [(SOMEBODY, "cam")]
+
+
+def test_viewers_with_huge_cookies_do_not_fill_the_memory_with_passes():
+    passes, _, _ = office()
+    for number in range(50):
+        credentials = of_request("https", None, f"session=1; junk={number}" + "x" * 60_000)
+        passes.issue(credentials, "cam", passes.era)
+        assert not passes.holds(credentials, "cam"), "checked every time, which is what it costs"
+    assert not passes._until
+
+
+def test_a_pass_that_is_written_while_passes_are_torn_up_does_not_outlive_them():
+    passes, _, _ = office()
+    era, torn = passes.era, []
+
+    class Hasty(dict):
+        """Another thread changes a password at the worst moment: after the era was looked at."""
+
+        def items(self):
+            if not torn:
+                torn.append(threading.Thread(target=passes.tear_up))
+                torn[0].start()
+                torn[0].join(0.2)
+            return super().items()
+
+    passes._until = Hasty()
+    passes.issue(SOMEBODY, "cam", era)
+    torn[0].join(5.0)
+    assert not passes.holds(SOMEBODY, "cam")
+    assert passes.era == era + 1
 
 
 def test_players_with_passes_still_make_access_look_for_a_new_password():

@@ -18,14 +18,14 @@ def read(value: str, now: float, mark: str = "mark", signer: Signer = SIGNER) ->
 
 def test_a_session_is_read_back_until_it_is_too_old():
     value = SIGNER.issue("anna", "mark", NOW)
-    assert read(value, NOW + IDLE_S) == Session("anna", NOW, NOW)
+    assert read(value, NOW + IDLE_S) == Session("anna", NOW, NOW, "mark")
     assert read(value, NOW + IDLE_S + 1) is None
     assert read(value, NOW - 3 * 86400) is None
 
 
 def test_a_session_in_use_ends_at_its_lifetime_however_often_it_is_renewed():
     renewed = SIGNER.issue("anna", "mark", NOW + LIFETIME_S - 10, started=NOW)
-    assert read(renewed, NOW + LIFETIME_S) == Session("anna", NOW + LIFETIME_S - 10, NOW)
+    assert read(renewed, NOW + LIFETIME_S) == Session("anna", NOW + LIFETIME_S - 10, NOW, "mark")
     assert read(renewed, NOW + LIFETIME_S + 1) is None
 
 

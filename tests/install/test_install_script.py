@@ -310,7 +310,7 @@ def test_ports_of_a_configuration_that_is_there_are_its_owners_business(server: 
         (("install", "--prefix", "relative"), "--prefix needs a folder that begins with /"),
         (("install", "--prefix", "/srv/a b"), "the service cannot live in"),
         (("install", "--prefix", "/home/pi/gateway"), "the service cannot live in"),
-        (("install", "--offline", "/nonexistent"), "--offline needs a folder"),
+        (("install", "--offline", "/proc/no-such-folder"), "--offline needs a folder"),
         (("install", "--purge"), '"install" does not know "--purge"'),
         (("uninstall", "everything"), '"uninstall" does not know "everything"'),
     ],

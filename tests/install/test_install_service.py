@@ -85,6 +85,15 @@ def test_systemd_calls_its_exposure_small(capsys: pytest.CaptureFixture[str]) ->
     assert float(found[1]) <= EXPOSURE_AT_MOST
 
 
+def test_the_health_page_may_ask_who_keeps_the_clock() -> None:
+    """`gateway.box.clock_sync` reads adjtimex(2), which systemd counts among the calls that set the clock."""
+    lines = [line.partition("=")[::2] for line in UNIT.read_text(encoding="utf-8").splitlines() if "=" in line]
+    assert ("ProtectClock", "yes") not in lines
+    filters = [value for key, value in lines if key == "SystemCallFilter"]
+    assert filters[-1].split() == ["adjtimex", "clock_adjtime"], "what a later line says counts"
+    assert "CAP_SYS_TIME" not in dict(lines)["CapabilityBoundingSet"]
+
+
 def test_adopted_cameras_can_be_written_down() -> None:
     assert unit()["ReadWritePaths"] == "-/etc/camera-gateway/conf.d"
     assert 'install -d -m 770 -g "$SERVICE" "$CONFIG/conf.d"' in SCRIPT

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.health.box import Box, Temperature
-from gateway.health.clock_sync import ClockSync
+from gateway.box.clock_sync import ClockSync
+from gateway.box.facts import Box, Temperature
 from gateway.journal.conditions import BoxConditions
 from gateway.journal.incident import Change, Ids
 
@@ -70,15 +70,6 @@ def test_cooling_by_a_degree_does_not_end_it():
 
 def test_a_large_disk_that_is_97_percent_full_has_room_for_years():
     assert Machine().is_(changed(disk_free=3 * 10**10, disk_size=2 * 10**12), 600).changes == []
-
-
-@pytest.mark.parametrize(("step_s", "text"), [(3600.0, "forward by 3600 s"), (-90.0, "back by 90 s")])
-def test_a_step_of_the_clock_is_noted_once(step_s, text):
-    machine = Machine().is_(FINE, 60)
-    machine.wall += step_s
-    machine.is_(FINE, 60)
-    assert machine.told() == [("noted", "clock-step")]
-    assert text in machine.changes[0].incident.reason
 
 
 def test_a_machine_that_tells_nothing_is_in_no_trouble():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from gateway.health.box import Box
+import pytest
+
+from gateway.box.facts import Box
 from gateway.journal.incident import Change, Step
 from gateway.journal.journal import Journal
 from gateway.journal.kinds import IncidentKind
@@ -129,6 +131,18 @@ def test_a_start_is_told_although_the_disk_does_not_work(tmp_path):
         assert kept.kinds() == ["start", "offline"]
         assert kept.journal.last("door")[0].kind is IncidentKind.OFFLINE
         assert kept.journal.trouble
+        await kept.journal.stop()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("step_s", "text"), [(3600.0, "forward by 3600 s"), (-90.0, "back by 90 s"), (1.5, None)])
+def test_a_clock_that_was_set_is_noted_if_anybody_could_notice(tmp_path, step_s, text):
+    async def main():
+        kept = await Kept(tmp_path, Clock()).open()
+        kept.journal.clock_was_set(step_s)
+        assert kept.kinds() == ["start", "clock-step"][: 2 if text else 1]
+        assert text is None or text in kept.told[-1].incident.reason
         await kept.journal.stop()
 
     asyncio.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.config.model import Onvif, Secret
 from gateway.http.access import Decision
-from gateway.http.authenticator import Verdict
+from gateway.http.authenticator import Verdict, digest_response, parse_parameters
 from gateway.nvr.logins import Logins, token_in
 
 ONVIF = Onvif(False, "nvr", Secret("pw"))
@@ -36,6 +37,7 @@ def logins(noted: list[tuple[str, ...]]) -> Callable[..., Logins]:
         access: Any = SimpleNamespace(
             anonymous_viewing=anonymous,
             judge_token=lambda token, *, stream: Decision(token == "to-ken_1" and stream != "gate", "viewer"),
+            note_watching=lambda user, client, stream, way: noted.append(("watch", user, client, way)),
             audit=SimpleNamespace(going_on=lambda *said, **more: noted.append((*said, more["way"]))),
         )
         return Logins(onvif, access, now)
@@ -102,6 +104,41 @@ def test_a_guessing_client_waits_on_new_connections_too_and_others_do_not(logins
     assert other.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
     clock[0] += 200.0
     assert again.check("DESCRIBE", URI, basic("nvr", "pw")) is Verdict.GRANTED
+
+
+def test_a_recorder_whose_password_was_changed_does_not_play_on_and_a_neighbour_who_guesses_sends_nobody_away(
+    logins: Callable[..., Logins],
+) -> None:
+    all_of_them = logins()
+    shown = ("SETUP", URI, basic("nvr", "pw"))
+    assert all_of_them.for_streams("192.0.2.1").check(*shown) is Verdict.GRANTED
+    for _ in range(6):
+        all_of_them.for_streams("192.0.2.1").check("DESCRIBE", URI, basic("nvr", "guess"))
+    assert all_of_them.for_streams("192.0.2.1").check(*shown) is Verdict.REFUSED, "new ones wait"
+    assert all_of_them.for_streams("192.0.2.1").still(*shown)
+    all_of_them.configure(Onvif(False, "nvr", Secret("another")))
+    assert not all_of_them.for_streams("192.0.2.1").still(*shown)
+    assert not all_of_them.for_streams("192.0.2.1").still("SETUP", URI, None)
+    assert all_of_them.for_streams("192.0.2.1").still("SETUP", f"{URI}?token=to-ken_1", basic("no", "body"))
+
+
+def test_a_digest_stays_good_for_who_plays_though_its_nonce_is_used_up(logins: Callable[..., Logins]) -> None:
+    all_of_them = logins()
+    gate = all_of_them.for_streams("192.0.2.1")
+    fields = parse_parameters(gate.challenges()[0].removeprefix("Digest "))
+    assert fields is not None
+    secret = hashlib.md5(b"nvr:Camera Gateway:pw").hexdigest()
+    response = digest_response(secret, "SETUP", URI, fields["nonce"], qop="auth", nc="00000001", cnonce="c")
+    login = (
+        f'Digest username="nvr", realm="Camera Gateway", nonce="{fields["nonce"]}", uri="{URI}", '
+        f'response="{response}", qop=auth, nc=00000001, cnonce="c"'
+    )
+    assert gate.check("SETUP", URI, login) is Verdict.GRANTED
+    assert gate.still("SETUP", URI, login)
+    all_of_them.configure(ONVIF)
+    assert all_of_them.for_streams("192.0.2.1").still("SETUP", URI, login), "a reload that changes nothing here"
+    all_of_them.configure(Onvif(False, "nvr", Secret("another")))
+    assert not all_of_them.for_streams("192.0.2.1").still("SETUP", URI, login)
 
 
 @given(st.text(max_size=60))

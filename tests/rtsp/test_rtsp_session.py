@@ -308,13 +308,41 @@ class TokenGate(RefuseAll):
             return Verdict.GRANTED
         return super().check(method, uri, authorization)
 
+    def still(self, method: str, uri: str, authorization: str | None) -> bool:
+        return self.check(method, uri, authorization) is Verdict.GRANTED
 
-def test_a_viewer_whose_token_was_revoked_is_noticed_and_one_with_a_login_or_without_a_gate_is_not():
+
+def test_a_viewer_whose_token_was_revoked_is_noticed_and_one_without_a_gate_is_not():
     gate = TokenGate()
     viewer = Viewer(gate=gate)  # type: ignore[arg-type]
     assert viewer.ask("DESCRIBE", f"{URI}?token=good").status == 200
+    assert viewer.ask("SETUP", f"{URI}?token=good/trackID=0", TCP).status == 200
     assert not viewer.session.withdrawn()
     gate.valid = False
     assert viewer.session.withdrawn()
     assert not Viewer().playing().session.withdrawn()
     assert not Viewer(gate=gate).session.withdrawn()  # type: ignore[arg-type]
+
+
+def test_a_revoked_token_does_not_go_on_behind_an_authorization_field_that_means_nothing_or_a_token_for_another_stream():
+    gate = TokenGate()
+    viewer = Viewer(gate=gate)  # type: ignore[arg-type]
+    bogus = {"Authorization": "Basic bm9ib2R5"}
+    first = f"{URI}?token=good"
+    assert viewer.ask("SETUP", f"{first}/trackID=0", TCP | bogus).status == 200
+    assert viewer.ask("PLAY", "rtsp://h/y?token=good", viewer.named() | bogus).status == 200
+    gate.check = lambda method, uri, authorization: (  # type: ignore[method-assign]
+        Verdict.GRANTED if uri.startswith("rtsp://h/y") else Verdict.REFUSED
+    )
+    assert viewer.session.withdrawn()
+    assert viewer.ask("SETUP", "rtsp://h/y?token=good/trackID=0", TCP | viewer.named()).status == 455
+    assert viewer.session.withdrawn(), "a request that changes nothing is no reason to stay"
+
+
+def test_a_camera_lets_a_viewer_with_a_login_go_on():
+    gate = Authenticator({"u": "p"})
+    viewer = Viewer(gate=gate)
+    login = {"Authorization": "Basic dTpw"}
+    assert viewer.ask("SETUP", f"{URI}/trackID=0", TCP | login).status == 200
+    viewer.gate = RefuseAll()
+    assert not viewer.session.withdrawn()

@@ -127,6 +127,8 @@ def test_tokens_are_made_listed_and_revoked(config, monkeypatch, capsys):
     )
     assert token("create", "x", "--camera", "nope")[0] == 1
     assert token("create", "x", "--lifetime", "30")[0] == 2
+    assert token("create", "x", "--lifetime", "999999999999d")[0] == 2, "a list with it could not be printed"
+    assert token("list")[0] == 0
     assert token("create")[0] == token("revoke")[0] == 1
     assert token("revoke", "panel")[0] == 0
     assert token("revoke", "panel")[0] == 1

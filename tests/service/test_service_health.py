@@ -19,6 +19,8 @@ from gateway.config.model import Publish as PublishSection
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
 from gateway.media.track import Codec, Kind, TrackConfig
+from gateway.pressure import Level
+from gateway.pressure import State as Shortage
 
 ROOT = Path(__file__).parents[2]
 VIDEO = TrackConfig(Codec.H264, 90_000, b"\x01", "avc1.42C01E", width=640, height=360)
@@ -192,6 +194,11 @@ def test_strangers_learn_only_whether_it_lives_and_is_ready(with_cameras, servin
             assert json.loads((await asyncio.to_thread(fetch, port, "/healthz", login="admin:right"))[2])["status"] == "ok"
             status, headers, body = await asyncio.to_thread(fetch, port, "/healthz", method="HEAD")
             assert (status, body, headers["content-length"]) == (200, b"", "2")
+            service._relief._pressure.state = Shortage(Level.TIGHT, "40 MB of memory left")
+            shown = json.loads((await asyncio.to_thread(fetch, port, "/readyz"))[2])
+            assert (shown["pressure"], shown["pressure_reason"]) == ("tight", ""), "how well he does is not for who attacks"
+            shown = json.loads((await asyncio.to_thread(fetch, port, "/readyz", login="admin:right"))[2])
+            assert shown["pressure_reason"] == "40 MB of memory left"
             service._http.failed.set()
             status, _, body = await asyncio.to_thread(fetch, port, "/readyz")
             assert (status, json.loads(body)["ready"]) == (503, False)

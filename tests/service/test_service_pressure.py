@@ -130,7 +130,7 @@ class FakeGauges(Gauges):
         self.figures = FINE
 
     def read(self, lag_s: float) -> Figures:
-        return self.figures
+        return replace(self.figures, lag_s=lag_s)
 
 
 def test_the_door_is_shut_windows_shrink_and_the_most_watched_output_pays_first(caplog):
@@ -141,18 +141,18 @@ def test_the_door_is_shut_windows_shrink_and_the_most_watched_output_pays_first(
     relief = Relief((few, crowd), frugal.append, lambda: None, gauges=gauges)
 
     async def main() -> None:
-        await relief.look(0.0)
+        await relief.look()
         assert (crowd.closed_to_new, caplog.messages) == ("", [])
         gauges.figures = replace(FINE, memory_free=100 << 20)
         for _ in range(3):
-            await relief.look(0.0)
+            await relief.look()
         assert "100 MB of memory left" in crowd.closed_to_new
         assert few.closed_to_new == crowd.closed_to_new
         assert (crowd.count, few.count, frugal) == (100, 5, [True])
         assert len(caplog.messages) == 1
         gauges.figures = replace(FINE, memory_free=10 << 20)
-        await relief.look(0.0)
-        await relief.look(0.0)
+        await relief.look()
+        await relief.look()
         assert (crowd.count, few.count) == (89, 5)
 
     asyncio.run(main())
@@ -175,3 +175,16 @@ def test_an_hls_viewer_that_was_sent_away_is_refused_for_a_while_and_the_oldest_
     assert viewers.was_sent_away(("second",))
     now[0] = 31.0
     assert not viewers.was_sent_away(("third",))
+
+
+def test_a_processor_that_cannot_keep_up_shuts_the_door():
+    output = FakeOutput(5)
+    relief = Relief((output,), lambda _frugal: None, lambda: None, lambda: 1.2, gauges=FakeGauges())
+
+    async def main() -> None:
+        for _ in range(3):
+            assert output.closed_to_new == ""
+            await relief.look()
+
+    asyncio.run(main())
+    assert "the processor is 1.2 s behind" in output.closed_to_new

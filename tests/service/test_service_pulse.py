@@ -1,6 +1,9 @@
-"""Who is stuck is found out, and only what nobody can do without ends the process. Pure."""
+"""Who is stuck is found out, and only what nobody can do without ends the process."""
 
 from __future__ import annotations
+
+import asyncio
+import time
 
 import pytest
 
@@ -39,3 +42,19 @@ def test_who_promised_nothing_is_never_late():
 def test_a_promise_holds_until_its_time_is_over():
     assert judge([Promise("tick", Role.VITAL, NOW)], NOW).alive
     assert not judge([Promise("tick", Role.VITAL, NOW)], NOW + 0.001).alive
+
+
+def test_a_defect_of_the_record_is_no_reason_to_start_the_gateway_again(config, serving):
+    """States are told and readers run: cameras must not go for a journal that cannot be kept."""
+
+    async def main() -> bool:
+        async with serving(config) as service:
+            service._ticker.stop()
+            service._health.tick = lambda: 1 / 0
+            service._ticked_at -= 60
+            assert not judge(service.promises(), time.monotonic()).alive
+            with pytest.raises(ZeroDivisionError):
+                service._tick()
+            return judge(service.promises(), time.monotonic()).alive
+
+    assert asyncio.run(main())

@@ -11,7 +11,7 @@ from werkzeug.security import generate_password_hash
 from gateway.config.model import Secret
 from gateway.http.access import Access
 from gateway.rights import StreamRights
-from gateway.rtmp.connection import Action, Credentials
+from gateway.rtmp.permission import Action, Credentials
 from gateway.sources.publish import PublishSource
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.model import Camera
-from gateway.http.private_files import write_atomically
+from gateway.private_files import write_atomically
 from gateway.sources.address_book import FILE_NAME, AddressBook, decode
 from gateway.sources.identity import Identity
 

@@ -22,11 +22,7 @@ class Watcher:
     def look(self, app: Flask, response: Response) -> None:
         """Judge one answer; called within its request."""
         rule = request.url_rule
-        if (
-            rule is None
-            or not rule.rule.startswith("/api/v1/")
-            or request.method in ("HEAD", "OPTIONS")
-        ):
+        if rule is None or not rule.rule.startswith("/api/v1/") or request.method in ("HEAD", "OPTIONS"):
             return
         if id(app) not in self._documents:
             try:

@@ -109,6 +109,21 @@ def test_nothing_on_a_phone_or_in_chinese_is_against_the_rules(wall: Any, chromi
     assert found == []
 
 
+def test_the_signs_in_a_phones_menu_say_what_they_are(wall: Any, chromium: Browser) -> None:
+    context = chromium.new_context(viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True, locale="en-GB")
+    page = context.new_page()
+    page.goto(wall.url)
+    page.wait_for_function("() => window.__wall?.tiles.length === 4")
+    page.click("#more")
+    page.locator("#bar-extra").wait_for(state="visible")
+    signs = "[...document.querySelectorAll('#bar-extra > .tool')]"
+    said = page.evaluate(f"{signs}.map((one) => getComputedStyle(one, '::after').content)")
+    assert said, "there are signs in it"
+    assert "none" not in said, "a finger has no tooltip"
+    assert page.evaluate(f"{signs}.every((one) => one.scrollWidth <= one.clientWidth)"), "no word lies over another sign"
+    context.close()
+
+
 def test_the_tab_key_reaches_every_control_with_a_ring_and_the_tiles_once(wall: Any, page: Page) -> None:
     page.goto(wall.url)
     page.wait_for_function("() => window.__wall?.tiles.length === 4")

@@ -155,7 +155,7 @@ def test_a_defect_is_logged_once_and_redacted(client, gateway, caplog):
 
 def test_writing_with_a_session_needs_the_page_s_form_token(app, browser):
     @app.post("/api/v1/test-write")
-    @operation(Media("text/html"), right=Right.ADMIN)
+    @operation(Media("text/html"))
     def write() -> str:
         refused = require(Right.ADMIN)
         return refused if refused is not None else "written"  # type: ignore[return-value]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.health.box import Box
+from gateway.box.facts import Box
 from gateway.health.process import Process
 from gateway.health.view import CameraHealth, HealthView, StreamHealth
 from gateway.journal.incident import Incident

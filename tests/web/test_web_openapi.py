@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from gateway.http.access import Access, Right
 from gateway.web import openapi, shapes
 from gateway.web.app import WEB_ROOT, create_app
-from gateway.web.operations import operation, operation_of
-from gateway.web.rights import needs
+from gateway.web.operations import operation
+from gateway.web.rights import needs, rule_of
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"admin:correct horse").decode()}
 
@@ -77,12 +77,11 @@ def test_the_rights_that_are_written_down_are_those_that_are_asked(app: Flask, a
     client = app.test_client()
     token = f"token={access.viewing_token}"
     for path, method, view in openapi.declared_routes(app):
-        declared = operation_of(view)
-        assert declared is not None
+        right = rule_of(view).right
         address = path.replace("{camera_id}", "front-door")
         nobody = client.open(address, method=method).status_code
-        assert (nobody == 401) == (declared.right is not None), (method, path)
-        if declared.right in (Right.ADMIN, Right.OPERATE):
+        assert (nobody == 401) == (right is not None), (method, path)
+        if right in (Right.ADMIN, Right.OPERATE):
             assert client.open(f"{address}?{token}", method=method).status_code == 403, (method, path)
 
 
@@ -102,14 +101,14 @@ def test_the_document_is_served_and_its_page_needs_nothing_from_elsewhere(gatewa
 
 def test_the_watcher_of_answers_notices_what_no_document_says(app: Flask, api_answers):
     @app.get("/api/v1/liar")
-    @operation(shapes.ViewingToken, right=None)
+    @operation(shapes.ViewingToken)
     @needs(None)
     def liar() -> Response:
         """Lie."""
         return app.json.response({"token": 7})
 
     @app.get("/api/v1/teapot")
-    @operation(shapes.ViewingToken, right=None)
+    @operation(shapes.ViewingToken)
     @needs(None)
     def teapot() -> tuple[str, int]:
         """Boil."""
@@ -122,3 +121,31 @@ def test_the_watcher_of_answers_notices_what_no_document_says(app: Flask, api_an
         "GET /api/v1/teapot -> 418: status not declared",
     ]
     api_answers.problems.clear()
+
+
+def test_the_document_says_of_every_route_the_right_that_is_enforced(app: Flask):
+    paths = document(app)["paths"]
+    for path, method, view in openapi.declared_routes(app):
+        right, described = rule_of(view).right, paths[path][method.lower()]
+        assert bool(described["security"]) == (right is not None)
+        assert described["description"].endswith("Open to everybody." if right is None else f"Needs the right: {right.value}.")
+
+    @app.get("/api/v1/forgotten")
+    @operation(shapes.ViewingToken)
+    def forgotten() -> str:
+        """Nobody said whom this is for."""
+        return "x"
+
+    assert "right: admin" in document(app)["paths"]["/api/v1/forgotten"]["get"]["description"]
+
+
+def test_no_answer_in_json_is_left_undescribed(app: Flask):
+    paths = document(app)["paths"]
+    vague = [
+        f"{method} {path} {status}"
+        for path, methods in paths.items()
+        for method, one in methods.items()
+        for status, answer in one["responses"].items()
+        if "$ref" not in answer.get("content", {}).get("application/json", {}).get("schema", {"$ref": ""})
+    ]
+    assert vague == ["get /api/v1/openapi.json 200"], "which is described by OpenAPI itself"

@@ -231,6 +231,27 @@ def test_a_certificate_of_ones_own_needs_its_authority_or_verify_off(certificate
     asyncio.run(main())
 
 
+def test_an_authority_that_was_replaced_on_the_disk_is_taken_up_without_a_restart(certificate, tmp_path):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    trusted = tmp_path / "ca.pem"
+    other = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    other += ["-keyout", "/dev/null", "-out", str(trusted), "-subj", "/CN=last year's"]
+    subprocess.run(other, check=True, capture_output=True)
+
+    async def main():
+        server = Server()
+        async with server.serving(tls):
+            hook = server.hook(url=f"https://127.0.0.1:{server.port}/")
+            async with delivering(replace(hook, ca_file=trusted)) as delivery:
+                delivery.put(Message("a", b"{}"))
+                await until(lambda: "certificate" in delivery.status().trouble)
+                trusted.write_bytes((certificate / "cert.pem").read_bytes())
+                await until(lambda: delivery.status().outcomes["delivered"] == 1)
+
+    asyncio.run(main())
+
+
 def test_hooks_get_the_kinds_they_ask_for_and_keep_their_queue_over_a_reload():
     async def main():
         offline = Incident(1, "door", IncidentKind.OFFLINE, "unreachable", "no route", 1.0)

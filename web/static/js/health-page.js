@@ -51,10 +51,20 @@ function draw() {
   const running = i18n.duration((health.now - health.started) * 1000);
   byId("as-of").textContent = `${timeOfDay(health.now * 1000)} · ${i18n.t("health.running", { time: running })}`;
   byId("box").replaceChildren(...boxFacts(health).map(fact));
-  byId("cameras").replaceChildren(...worstFirst(health.cameras).map(card));
+  const cards = worstFirst(health.cameras).map(card);
+  const focused = whereFocusIs();
+  byId("cameras").replaceChildren(...(cards.length ? cards : [make("p", "none", i18n.t("wall.empty_title"))]));
+  if (focused) byId("cameras").querySelector(focused)?.focus({ preventScroll: true });
   byId("hooks-section").hidden = health.webhooks.length === 0;
   byId("hooks").replaceChildren(...health.webhooks.map(hook));
   byId("incidents").replaceChildren(...incidents(health.incidents));
+}
+
+/** What finds the new element in the place of the one that the keyboard is on: a page that is drawn anew must not lose it. */
+function whereFocusIs() {
+  const element = document.activeElement;
+  const id = element?.closest(".card")?.dataset.camera;
+  return id === undefined ? null : `[data-camera="${CSS.escape(id)}"] ${element.localName}`;
 }
 
 function fact({ label, text, key, params, level }) {

@@ -19,7 +19,7 @@ export default {
   "wall.label": "Cameras",
   "wall.loading": "Loading cameras",
   "wall.empty_title": "No cameras yet",
-  "wall.empty_text": "Add a camera to config.yaml and reload the gateway. It shows up here by itself.",
+  "wall.empty_text": "Add a camera to config.yaml. It shows up here by itself.",
   "wall.empty_find": "To see which cameras the network has, run",
   "wall.empty_view_title": "This view has no cameras",
   "wall.empty_view_text": "Its cameras are no longer in the configuration.",

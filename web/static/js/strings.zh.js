@@ -19,7 +19,7 @@ export default {
   "wall.label": "摄像机",
   "wall.loading": "正在载入摄像机",
   "wall.empty_title": "还没有摄像机",
-  "wall.empty_text": "请在 config.yaml 中添加摄像机并重新加载网关，画面会自动出现在这里。",
+  "wall.empty_text": "请在 config.yaml 中添加摄像机，画面会自动出现在这里。",
   "wall.empty_find": "要查看局域网中有哪些摄像机，请运行",
   "wall.empty_view_title": "此视图没有摄像机",
   "wall.empty_view_text": "视图中的摄像机已不在配置中。",

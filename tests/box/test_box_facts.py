@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.health.box import Temperature, read_box
-from gateway.health.clock_sync import read_clock
+from gateway.box.clock_sync import read_clock
+from gateway.box.facts import Temperature, read_box
 from gateway.health.process import read_process
 
 

@@ -34,7 +34,12 @@ def write_atomically(path: Path, content: bytes, mode: int = PRIVATE_MODE) -> No
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    directory = os.open(path.parent, os.O_RDONLY)
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Put the names in it on disk: without that a power cut takes a file back that was just written. Raises OSError."""
+    directory = os.open(path, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

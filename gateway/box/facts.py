@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.health.clock_sync import ClockSync, read_clock
+from gateway.box.clock_sync import ClockSync, read_clock
 
 SYS = Path("/sys")
 MEMINFO = Path("/proc/meminfo")
@@ -52,7 +52,7 @@ class Box:
 def read_box(data_dir: Path, sys: Path = SYS, meminfo: Path = MEMINFO) -> Box:
     """Look at everything."""
     free, size = _disk(data_dir)
-    memory = _memory(meminfo)
+    memory = read_meminfo(meminfo)
     bits = _firmware_bits(sys)
     alarm = _voltage_alarm(sys)
     undervolted = bool(bits & UNDERVOLTED_NOW) if bits is not None else alarm
@@ -77,7 +77,8 @@ def _disk(data_dir: Path) -> tuple[int | None, int | None]:
     return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
 
-def _memory(meminfo: Path) -> dict[str, int]:
+def read_meminfo(meminfo: Path = MEMINFO) -> dict[str, int]:
+    """`MemTotal` and `MemAvailable` in bytes, as far as the kernel tells."""
     found: dict[str, int] = {}
     for line in _text(meminfo).splitlines():
         name, _, rest = line.partition(":")

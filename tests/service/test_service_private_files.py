@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.http.private_files import private_directory, write_atomically
+from gateway.private_files import private_directory, write_atomically
 
 
 def test_a_replaced_file_is_private_and_leaves_nothing_behind(tmp_path: Path):
@@ -27,7 +27,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch):
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gateway.http.private_files.os.fsync", full)
+    monkeypatch.setattr("gateway.private_files.os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_atomically(file, b"new")
     assert file.read_text() == "old"
