@@ -86,6 +86,8 @@ class Roster:
         elif _place(source.camera) != _place(camera):
             for stream in source.streams:
                 stream.last_keyframe = None  # another camera's picture is no picture of this one
+                if self._outputs is not None:
+                    self._outputs.hls.forget(stream.id)
         self.add(camera, config, legacies)
         kept = {stream.id for stream in self.cameras[camera.id].streams}
         for stream in source.streams:

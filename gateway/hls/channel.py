@@ -103,6 +103,14 @@ class Channel:
             hold, self._idle_hold = self._idle_hold, None
             hold.release()
 
+    def forget(self) -> None:
+        """What is listed was taken by another camera: nobody is shown it any more. Viewers wait for the new one."""
+        if self.attached:
+            self.stream.unsubscribe(self.window)
+            self.window.park()
+            self._former = None
+            self.stream.subscribe(self.window)
+
     def configure(self, pace: Pace, window_s: float) -> None:
         """Cut at this pace and keep this much."""
         if pace == self._pace:

@@ -129,6 +129,12 @@ class HlsService:
         if self._always(stream):
             channel.attach()
 
+    def forget(self, stream_id: str) -> None:
+        """Another camera sends this stream from now on: the pictures of the one before it are shown to nobody any more."""
+        channel = self._channels.get(stream_id)
+        if channel is not None:
+            channel.forget()
+
     def detach(self, stream_id: str) -> None:
         """A stream was removed: its requests end, its memory is freed."""
         channel = self._channels.pop(stream_id, None)

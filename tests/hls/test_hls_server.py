@@ -395,3 +395,19 @@ def test_promises_are_sealed_by_the_first_playlist_that_goes_out() -> None:
         assert cutter.target_duration == first
 
     run(scenario, camera(6))
+
+
+def test_pictures_of_the_camera_before_are_shown_to_nobody_when_another_one_takes_its_place() -> None:
+    async def scenario(house: House) -> None:
+        before = parse(await house.live())
+        house.cam.end()
+        house.service.forget("cam")
+        task = await house.asking("/hls/cam/live.m3u8")
+        house.cam.begin(frozenset({Kind.VIDEO}))
+        house.cam.push(camera(6, start_s=20))
+        after = parse(text(await task))
+        assert after.first_msn > before.segments[-1].msn
+        gone = await house.get(f"/hls/cam/{before.segments[0].uri}")
+        assert gone.status in (404, 410)
+
+    run(scenario, camera(6))

@@ -32,6 +32,8 @@ from gateway.config.model import (
 from gateway.errors import ListenError
 from gateway.http.access import Access
 from gateway.http.messages import Request
+from gateway.media.frame import Frame
+from gateway.media.track import Codec, Kind, TrackConfig
 from gateway.reload.attempt import Outcome, Trigger
 from gateway.service import Service
 from gateway.web.plain_http import HTTPS_PORT
@@ -47,6 +49,13 @@ def camera(camera_id: str, **more) -> Camera:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as one:
         return one.getsockname()[1]
+
+
+def pictures(count: int) -> list[Frame]:
+    """Of a camera with a keyframe every second."""
+    config = TrackConfig(Codec.H264, 90_000, b"\1\x42\0\x1e\xff\xe0\0", "avc1.42001e", width=64, height=64)
+    times = [number * 3600 for number in range(count)]
+    return [Frame(config, at, at, 3600, at % 90_000 == 0, False, at / 90_000, b"\0\0\0\2\x65\x88") for at in times]
 
 
 def accepts(port: int | None) -> bool:
@@ -199,6 +208,22 @@ def test_another_pace_begins_a_new_run_and_numbers_go_on(config: Config, serving
             assert channel.window_of(first.run_id) is first, "what was listed stays for a while"
             async with asyncio.timeout(1):
                 assert (await waiting).status == 404, "a part that never comes must not keep a player waiting"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("change", "shown"), [({"rtsp": "rtsp://127.0.0.1:2/other"}, False), ({"audio": False}, True)])
+def test_hls_shows_nothing_of_the_camera_before_under_the_name_of_another(config: Config, serving, change, shown) -> None:
+    async def main() -> None:
+        async with serving(replace(config, cameras=(camera("yard"),))) as service:
+            stream = service._streams["yard"]
+            stream.begin(frozenset({Kind.VIDEO}))
+            stream.push(pictures(200))
+            window = service._hls.channel(stream).window
+            assert window.segments
+            await service.reload(replace(config, cameras=(camera("yard", **change),)))
+            assert service._streams["yard"] is stream
+            assert bool(window.segments) is shown
 
     asyncio.run(main())
 
