@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -131,8 +132,18 @@ def test_a_file_in_the_way_is_named(take: Any, config: Path):
         take(id="yard")
 
 
-def test_a_folder_that_cannot_be_made_is_named(take: Any, config: Path):
-    (config.parent / "conf.d").write_text("a file")
-    with pytest.raises(AdoptError, match="may not write to") as refused:
+def test_a_folder_that_cannot_be_made_is_named(take: Any, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(AdoptError, match=r"may not write to .*conf\.d: No space left on device") as refused:
         take()
     assert refused.value.code == "not-written"
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_mistake_to_correct_first(take: Any, config: Path):
+    (config.parent / "conf.d").write_text("a file")
+    with pytest.raises(AdoptError, match=r"correct them first: conf\.d: cannot be read") as refused:
+        take()
+    assert refused.value.code == "configuration"
