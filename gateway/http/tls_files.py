@@ -188,10 +188,15 @@ def servable(file: Path) -> bool:
     """Whether key and certificate are there and belong together. Nothing is said of dates and names: that is for `ensure`,
     which costs a child process, and which a gateway that starts again under load need not wait for."""
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password="")
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file, password=_no_passphrase)
     except (OSError, ssl.SSLError):
         return False
     return True
+
+
+def _no_passphrase() -> str:
+    """Asked for by a key that is locked: without it OpenSSL would ask on the terminal."""
+    return ""
 
 
 def version(file: Path) -> tuple[int, int, int]:
