@@ -455,8 +455,8 @@ run_tests() {
     if [ "$#" -gt 0 ]; then
         step "pytest" "$VENV/bin/python" -m pytest "$@" || failed="$failed pytest"
     else
-        # Most tests wait more than they work, so two run at a time; what measures a whole gateway wants the machine for itself.
-        step "tests" "$VENV/bin/python" -m pytest -n 2 --dist loadfile --ignore tests/e2e || failed="$failed tests"
+        # Most tests wait more than they work, so three run at a time; what measures a whole gateway wants the machine for itself.
+        step "tests" "$VENV/bin/python" -m pytest -n 3 --dist loadfile --ignore tests/e2e || failed="$failed tests"
         step "end-to-end tests" "$VENV/bin/python" -m pytest tests/e2e || failed="$failed end-to-end"
     fi
     [ -z "$failed" ] || fail "failed:$failed" "read the report above"

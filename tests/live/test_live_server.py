@@ -324,6 +324,7 @@ def test_a_camera_that_is_taken_from_a_viewer_goes_out_on_his_open_page_and_come
         page, other = await bench.watching("yard"), await bench.watching("gate")
         bench.sees = lambda stream_id: stream_id.partition(".")[0] != "yard"
         await until(lambda: not bench.streams["yard"].demand.active)
+        await until(lambda: page.of_type("refused"))
         assert page.of_type("refused")[-1]["code"] == "unknown-stream"
         assert bench.streams["gate"].demand.active
         shown = len(page.pictures)
