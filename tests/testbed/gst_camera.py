@@ -99,6 +99,7 @@ class Factory(GstRtspServer.RTSPMediaFactory):
                 pay.get_static_pad("src").add_probe(Gst.PadProbeType.QUERY_UPSTREAM, refuse_seeking)
         # A second preparation keeps the pipeline running when the last client leaves: later ones join in mid-GOP.
         media.connect("prepared", lambda media: media.prepare(None))
+        media.connect("prepared", report_capture_times)
         picture = media.get_element().get_by_name("picture")
         if picture:
             threading.Thread(target=self.feed, args=(picture,), daemon=True).start()
@@ -128,6 +129,17 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             if picture.emit("push-buffer", buffer) not in (Gst.FlowReturn.OK, Gst.FlowReturn.FLUSHING):
                 return
             count += 1
+
+
+def report_capture_times(media) -> None:
+    """Date sender reports by capture, not by sending: else each is wrong by what the encoder took at that moment."""
+    elements = media.get_element().get_parent().iterate_elements()
+    while True:
+        result, element = elements.next()
+        if result is not Gst.IteratorResult.OK:
+            return
+        if element.get_factory().get_name() == "rtpbin":
+            element.set_property("rtcp-sync-send-time", False)
 
 
 def wait_for_clock(element):
