@@ -383,7 +383,7 @@ start() {
 # Prints the packages whose command or file is missing.
 missing_test_packages() {
     local one
-    for one in ffmpeg:ffmpeg rtmpdump:rtmpdump mpv:mpv cvlc:vlc-bin node:nodejs curl:curl openssl:openssl ip:iproute2 gst-launch-1.0:gstreamer1.0-tools; do
+    for one in ffmpeg:ffmpeg rtmpdump:rtmpdump mpv:mpv cvlc:vlc-bin node:nodejs curl:curl openssl:openssl ip:iproute2 cc:gcc gst-launch-1.0:gstreamer1.0-tools; do
         has "${one%%:*}" || printf '%s\n' "${one#*:}"
     done
     has chromium || has chromium-browser || chromium_package
@@ -395,6 +395,7 @@ missing_test_packages() {
     done
     has_file "vlc/plugins/access/libavio_plugin.so" || printf 'vlc-plugin-base\n'
     [ -e /usr/lib/nginx/modules/ngx_rtmp_module.so ] || printf 'nginx\nlibnginx-mod-rtmp\n'
+    [ -e /usr/include/dlfcn.h ] || printf 'libc6-dev\n'
     has_file "gstreamer-1.0/libgstlibav.so" || printf 'gstreamer1.0-libav\n'
 }
 

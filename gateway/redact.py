@@ -40,3 +40,8 @@ def redact(text: str, *secrets: str) -> str:
         pattern = re.escape(form)
         text = re.sub(pattern if len(form) >= SHORT_CHARS else rf"(?<!\w){pattern}(?!\w)", HIDDEN, text)
     return text
+
+
+def redact_line(text: str) -> str:
+    """As `redact`, with control characters spelled out: a path that a peer chose must not begin a log line of its own."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in redact(text))

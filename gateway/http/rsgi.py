@@ -20,7 +20,7 @@ from gateway.http.messages import Request, Response
 from gateway.http.ranges import Unsatisfiable, parse_range
 from gateway.http.refusals import busy, refusal
 from gateway.http.router import Router, WebSocket
-from gateway.redact import redact
+from gateway.redact import redact, redact_line
 
 log = logging.getLogger(__name__)
 
@@ -235,4 +235,4 @@ def _send_file(protocol: HttpProtocol, request: Request, response: Response, fil
 def _report(request: Request, error: Exception) -> None:
     """Log a defect once. The query is left out and the traceback redacted: both may hold credentials."""
     trace = "".join(traceback.format_exception(error))
-    log.error("%s %s failed\n%s", request.method, redact(request.path), redact(trace).rstrip())
+    log.error("%s %s failed\n%s", request.method, redact_line(request.path), redact(trace).rstrip())

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from gateway.http.messages import Request, Response
 from gateway.http.refusals import busy
+from gateway.redact import redact_line
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -66,7 +67,7 @@ class WsgiBridge:
         except TimeoutError:
             if work.done() and not work.cancelled():
                 raise  # the application's own
-            log.warning("%s %s took longer than %.0f s", request.method, request.path, self._deadline_s)
+            log.warning("%s %s took longer than %.0f s", request.method, redact_line(request.path), self._deadline_s)
             return busy(request.path, "this took too long")
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol, cast
 
 from gateway.http.authenticator import Gatekeeper
 from gateway.media.demand import Hold
-from gateway.redact import redact
+from gateway.redact import redact_line
 from gateway.rtsp.delivery import Delivery
 from gateway.rtsp.interleaved import HIGH_WATER_BYTES, LOW_WATER_BYTES, InterleavedSink
 from gateway.rtsp.message import Interleaved, MessageError, MessageParser, Request, Response
@@ -270,7 +270,7 @@ class Connection(asyncio.Protocol):
         if isinstance(outcome, Lookup):
             outcome = session.resume(outcome, await self._find(outcome.target))
         if outcome.status not in (200, 401):
-            log.info("rtsp %s: %s %s answered %s", self._peer, request.method, redact(request.uri), outcome.status)
+            log.info("rtsp %s: %s %s answered %s", self._peer, request.method, redact_line(request.uri), outcome.status)
         return outcome
 
     async def _find(self, target: Target) -> Found:

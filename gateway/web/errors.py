@@ -8,7 +8,7 @@ import traceback
 from flask import Flask, Response, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from gateway.redact import redact
+from gateway.redact import redact, redact_line
 
 log = logging.getLogger(__name__)
 
@@ -68,5 +68,5 @@ def _timeout(_error: TimeoutError) -> Response:
 def _defect(error: Exception) -> Response:
     """Log a defect once, redacted: a traceback may quote an address with credentials."""
     trace = "".join(traceback.format_exception(error))
-    log.error("%s %s failed\n%s", request.method, redact(request.path), redact(trace).rstrip())
+    log.error("%s %s failed\n%s", request.method, redact_line(request.path), redact(trace).rstrip())
     return failure(500, "Internal error; the log of the gateway says more.")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from child import until
 from gateway_process import GatewayProcess
+from installed import absent
 
 SHIM = Path(__file__).resolve().parents[1] / "testbed" / "clock_step.c"
 
@@ -35,7 +36,7 @@ def set_clock(tmp_path: Path) -> Callable[[int], None]:
 def preloaded(tmp_path: Path, set_clock: Callable[[int], None]) -> list[str]:
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("no C compiler")
+        absent("no C compiler")
     library = tmp_path / "clock_step.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SHIM), "-ldl"], check=True)
     return ["env", f"LD_PRELOAD={library}", f"CLOCK_STEP_FILE={tmp_path / 'step'}"]

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.redact import redact
+from gateway.redact import redact, redact_line
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_long_text_of_an_attacker_takes_no_quadratic_time(text):
     began = time.monotonic()
     redact(text)
     assert time.monotonic() - began < 2
+
+
+def test_a_path_cannot_begin_a_log_line_of_its_own() -> None:
+    shown = redact_line("/x\n2026-01-01 INFO admin:\r\x1b[2J\u2028?token=abc 前门")
+    assert shown == r"/x\n2026-01-01 INFO admin:\r\x1b[2J\u2028?token=*** 前门"
