@@ -2,7 +2,8 @@
 
 Used instead of plain lines where standard error is the journal's (`JOURNAL_STREAM`, systemd.exec(5)). The protocol is one
 datagram per entry to a socket (systemd's "Native Journal Protocol"). What does not fit a datagram, or finds no journal,
-becomes plain lines with a priority in front, as before. Called by `logging`, under its lock, on any thread.
+becomes plain lines with a priority in front, as before. A journal that takes no more just now loses entries, and is told how
+many: waiting for it would stop the event loop. Called by `logging`, under its lock, on any thread.
 """
 
 from __future__ import annotations
@@ -70,6 +71,12 @@ def encode(entry: Iterator[tuple[str, str]]) -> bytes:
     return b"".join(parts)
 
 
+def _loss(count: int) -> Iterator[tuple[str, str]]:
+    yield "MESSAGE", f"{count} log entries were lost: the journal took no more"
+    yield "PRIORITY", str(PRIORITIES[logging.WARNING])
+    yield "SYSLOG_IDENTIFIER", IDENTIFIER
+
+
 class PriorityFormatter(logging.Formatter):
     """`<4>message`: journald reads the priority and has the time itself (sd-daemon(3))."""
 
@@ -87,12 +94,18 @@ class JournalHandler(logging.StreamHandler[IO[str]]):
         self.setFormatter(PriorityFormatter("%(name)s: %(message)s"))
         self._path = path
         self._text = logging.Formatter("%(message)s")
+        self._lost = 0
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler`."""
         try:
+            if self._lost:
+                self._socket.sendto(encode(_loss(self._lost)), self._path)
+                self._lost = 0
             self._socket.sendto(encode(fields(record, self._text.format(record))), self._path)
+        except BlockingIOError:
+            self._lost += 1  # standard error is the journal's as well, and would block
         except OSError:
             super().emit(record)
         except Exception:

@@ -89,6 +89,25 @@ def test_what_no_datagram_holds_is_a_line(ear, logger):
     assert out.getvalue().startswith("<3>gateway.sources.rtsp: xxx")
 
 
+@pytest.mark.timeout(20)
+def test_a_journal_that_hangs_stops_nobody_and_is_told_what_it_missed(ear, logger):
+    out = io.StringIO()
+    logger.addHandler(JournalHandler(out, ear.address))
+    sent = 2000  # a queue holds some hundreds at most (net.unix.max_dgram_qlen)
+    for number in range(sent):
+        logger.info("entry %d %s", number, "x" * 1000)
+    assert entry(ear.next())["MESSAGE"].startswith("entry 0 ")
+    assert entry(ear.next())["MESSAGE"].startswith("entry 1 ")
+    logger.warning("back")
+    messages = []
+    while not messages or messages[-1] != "back":
+        messages.append(entry(ear.next())["MESSAGE"])
+    lost = sent - 2 - (len(messages) - 2)
+    assert lost > 0
+    assert messages[-2] == f"{lost} log entries were lost: the journal took no more"
+    assert out.getvalue() == ""
+
+
 def test_only_what_goes_to_the_journal_is_taken_for_it(tmp_path):
     with (tmp_path / "log").open("w") as file:
         status = os.fstat(file.fileno())
