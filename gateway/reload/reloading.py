@@ -135,6 +135,9 @@ class Reloading:
         if reading.config is None:
             await self._remember(reading, before)
             return Attempt(at, trigger, Outcome.REFUSED, complaints=tuple(Complaint.of(one) for one in reading.findings))
+        if trigger is Trigger.FILES and (missed := await asyncio.to_thread(self._missing_folder)):
+            self._settling.was_read(before, await asyncio.to_thread(files.look, self.path, self._named))
+            return Attempt(at, trigger, Outcome.REFUSED, complaints=(missed,))
         try:
             change = await self._apply(reading.config)
         except (ListenError, OSError) as error:
@@ -145,6 +148,17 @@ class Reloading:
         self._restart_needed = change.restart_needed
         outcome = Outcome.APPLIED if change else Outcome.UNCHANGED
         return Attempt(at, trigger, outcome, change, took_s=time.monotonic() - began)
+
+    def _missing_folder(self) -> Complaint | None:
+        """A whole conf.d that went away is a share that is not mounted or a copy under way, hardly a wish to lose cameras."""
+        assert self.path is not None
+        folder = self.path.parent / load.DROP_IN_FOLDER
+        lost = sorted(one.name for one in self._read if one.parent == folder)
+        if not lost or folder.exists():
+            return None
+        return Complaint(
+            f"the folder is gone, and {', '.join(lost)} with it; if this is meant, reload by hand", load.DROP_IN_FOLDER
+        )
 
     async def _remember(self, reading: Reading, before: files.Fingerprint) -> None:
         config = reading.config
