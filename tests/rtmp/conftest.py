@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "testbed"))
+
+from own_thread import on_own_thread
 
 from gateway.media.frame import Frame
 from gateway.media.state import State, Status
@@ -68,6 +74,7 @@ MakeMedia = Callable[..., Media]
 
 
 @functools.cache
+@on_own_thread
 def make_media(
     video: Codec | None = Codec.H264,
     audio: Codec | None = Codec.AAC,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_thread import on_own_thread
 
 from gateway.media import annexb, h264, h265
 from gateway.media.frame import Frame
@@ -188,6 +189,7 @@ def test_what_cannot_be_served_is_named(demuxer):
     assert demuxer.configured == set()
 
 
+@on_own_thread
 def muxed(video: Codec, audio: Codec) -> list[tuple[int, bytes]]:
     """Type and body of every tag that FFmpeg's own FLV muxer writes."""
     file = io.BytesIO()
