@@ -457,8 +457,8 @@ run_tests() {
         step "pytest" "$VENV/bin/python" -m pytest "$@" || failed="$failed pytest"
     else
         # Most tests wait more than they work, so three run at a time; what measures a whole gateway wants the machine for itself.
-        step "tests" "$VENV/bin/python" -m pytest -n 3 --dist loadfile --ignore tests/e2e || failed="$failed tests"
-        step "end-to-end tests" "$VENV/bin/python" -m pytest tests/e2e || failed="$failed end-to-end"
+        step "tests" "$VENV/bin/python" -m pytest -n 3 --dist loadfile --ignore tests/e2e --durations=20 --durations-min=4 || failed="$failed tests"
+        step "end-to-end tests" "$VENV/bin/python" -m pytest tests/e2e --durations=20 --durations-min=4 || failed="$failed end-to-end"
     fi
     [ -z "$failed" ] || fail "failed:$failed" "read the report above"
     say "All passed in $SECONDS s."

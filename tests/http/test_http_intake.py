@@ -186,3 +186,72 @@ def test_calls_put_by_many_threads_are_all_taken_in_order_of_each_with_few_wakes
             assert [call for call in taken if call[0] == number] == [(number, one) for one in range(1000)]
 
     asyncio.run(run())
+
+
+class Loop:
+    """Stands where the event loop does, counts wakes, and does what is due when told the time."""
+
+    def __init__(self) -> None:
+        self.wakes = 0
+        self.due: list[tuple[float, Any]] = []
+        self.now = 0.0
+
+    def call_soon_threadsafe(self, function: Any) -> None:
+        self.wakes += 1
+        self.due.append((self.now, function))
+
+    def call_later(self, delay: float, function: Any) -> None:
+        self.due.append((self.now + delay, function))
+
+    def run(self, seconds: float) -> None:
+        self.now += seconds
+        ready = [function for at, function in self.due if at <= self.now]
+        self.due = [(at, function) for at, function in self.due if at > self.now]
+        for function in ready:
+            function()
+
+
+def fed_by(loop: Loop, take: Any) -> Intake:
+    async def make() -> Intake:
+        return Intake(asyncio.get_running_loop(), None, None, None, None)
+
+    intake = asyncio.run(make())
+    intake._wake, intake._later = loop.call_soon_threadsafe, loop.call_later  # type: ignore[assignment]
+    intake.deliver_to(take)
+    return intake
+
+
+def test_a_lone_request_is_taken_at_once_and_a_stream_of_them_by_the_lot():
+    loop, taken = Loop(), []
+    intake = fed_by(loop, taken.append)
+    intake.put(0)  # type: ignore[arg-type]
+    loop.run(0)
+    assert taken == [0]
+    for number in range(1, 31):  # one per 0.3 ms
+        intake.put(number)  # type: ignore[arg-type]
+        loop.run(0.0003)
+    loop.run(module.PAUSE_S)
+    assert taken == list(range(31))
+    assert loop.wakes == 1
+    loop.run(module.PAUSE_S)
+    assert loop.due == [], "the loop is left alone while nobody asks for anything"
+    intake.put(31)  # type: ignore[arg-type]
+    loop.run(0)
+    assert (taken[-1], loop.wakes) == (31, 2)
+
+
+def test_a_request_that_breaks_its_taking_does_not_hold_up_those_behind_it():
+    loop, taken = Loop(), []
+
+    def take(call: Any) -> None:
+        taken.append(call)
+        if call == "bad":
+            raise RuntimeError
+
+    intake = fed_by(loop, take)
+    for call in ("bad", "good"):
+        intake.put(call)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError):
+        loop.run(0)
+    loop.run(module.PAUSE_S)
+    assert taken == ["bad", "good"]
