@@ -72,6 +72,11 @@ class LibavSession:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._container.close()
 
+    @property
+    def dated(self) -> None:
+        """libavformat keeps the camera's reports to itself."""
+        return None
+
     def interrupt(self) -> None:
         """See `Session.interrupt`: it ends with the read timeout."""
 

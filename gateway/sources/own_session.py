@@ -101,6 +101,15 @@ class OwnSession:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    @property
+    def dated(self) -> tuple[float, int] | None:
+        """See `Session`."""
+        receiver = self._lanes[0].receiver
+        if receiver.report is None:
+            return None
+        wall, ticks = receiver.report
+        return wall, ticks * VIDEO_CLOCK_HZ // receiver.clock_rate
+
     def interrupt(self) -> None:
         """See `Session.interrupt`."""
         self._interrupted = True

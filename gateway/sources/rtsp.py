@@ -33,7 +33,7 @@ from gateway.media.frame import Frame
 from gateway.media.joiner import Joiner
 from gateway.media.state import State, Status
 from gateway.media.timestamps import SessionTimeline, Timeline
-from gateway.media.track import Kind
+from gateway.media.track import VIDEO_CLOCK_HZ, Kind
 from gateway.pulse import FOREVER
 from gateway.redact import redact
 from gateway.rtsp.client.refusal import NotUnderstood
@@ -313,7 +313,8 @@ class RtspReader:
                 if whole is not None and unit is not None and (got_key or unit.keyframe):
                     # a camera whose clock stands still is dated by arrival
                     pts = round(now * unit.config.clock_rate) if joiner.stuck else whole.pts
-                    frame = self._frame(unit, pts, now, timeline, capture, first=not got_key)
+                    dated = session.dated if not joiner.stuck else None
+                    frame = self._frame(unit, pts, now, timeline, capture, dated, first=not got_key)
                 if not got_key:
                     last_video = now
             if frame is not None:
@@ -347,6 +348,7 @@ class RtspReader:
         now: float,
         session: SessionTimeline,
         capture: CaptureClock,
+        dated: tuple[float, int] | None,
         *,
         first: bool,
     ) -> Frame | None:
@@ -357,6 +359,9 @@ class RtspReader:
             return None
         if stamp.discontinuity:
             capture.reset()
+        camera_offset = None
+        if dated is not None and pts is not None:
+            camera_offset = dated[0] + (pts - dated[1]) / VIDEO_CLOCK_HZ - stamp.pts / clock_rate
         return Frame(
             config=unit.config,
             dts=stamp.dts,
@@ -364,7 +369,7 @@ class RtspReader:
             duration=stamp.duration,
             keyframe=unit.keyframe,
             discontinuity=stamp.discontinuity or (first and session.resumed),
-            wall=capture.wall(stamp.dts / clock_rate, self._wall()),
+            wall=capture.wall(stamp.dts / clock_rate, self._wall(), camera_offset),
             payload=unit.payload,
         )
 

@@ -75,6 +75,10 @@ class Session(Protocol):
     def packets(self) -> Iterator[Packet | SoundPacket | None]:
         """What comes, until the camera ends the session; None now and then, so that time is looked at. Raises SourceError."""
 
+    @property
+    def dated(self) -> tuple[float, int] | None:
+        """What the camera last said of its clock: Unix seconds, and the `pts` of a picture taken at that moment."""
+
     def interrupt(self) -> None:
         """Make whatever blocks return soon. Any thread."""
 

@@ -245,6 +245,19 @@ def test_answers_and_junk_between_pictures_harm_none(playing, pull, notebook):
     assert (counts.lost, counts.spoiled) == (0, 0)
 
 
+def test_pictures_are_dated_by_the_clock_of_a_camera_that_can_be_right(playing, pull, notebook, monkeypatch):
+    monkeypatch.setattr("gateway.media.capture_clock.TRIAL_S", 0.0)
+    monkeypatch.setattr("gateway.media.capture_clock.SLEW", 10.0)
+    began = time.time()
+    seconds, fraction = divmod(began - 0.2 + 2_208_988_800, 1)
+    report = struct.pack("!BBHIIIIII", 0x80, 200, 6, 7, int(seconds), int(fraction * 2**32), 0, 1, 1)
+    pull(playing(behind=struct.pack("!BBH", 0x24, 5, len(report)) + report).url())
+    assert notebook.wait(pictures(20))
+    first, last = notebook.frames[0], notebook.frames[-1]
+    by_camera = began - 0.2 + (last.dts - first.dts) / 90_000
+    assert last.wall == pytest.approx(by_camera, abs=0.02)
+
+
 def test_losses_are_counted_for_the_stream(playing, pull, notebook):
     counts = Counts()
     pull(playing(skip=(7, 12)).url(), counts)

@@ -378,6 +378,7 @@ class FakeSession:
     """What our own client makes of a camera."""
 
     client, video_codec, video_extradata, sound, sound_note = "own", "h264", b"", None, ""
+    dated = None
 
     def __init__(self, packets, clock):
         self.played, self.clock = packets, clock
