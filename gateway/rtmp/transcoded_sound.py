@@ -9,7 +9,11 @@ Event loop only; the clock is passed in.
 
 from __future__ import annotations
 
+import importlib
 import logging
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from gateway.media import mp3
@@ -29,6 +33,25 @@ MAX_MESSAGE_BYTES = 16_000
 BURST_S, SPEED = 5.0, 2.0
 """Sound that may be transcoded at once, and how much faster than time it may go on."""
 _REOPEN_S = 1.0
+
+
+_loading: Future[ModuleType] | None = None
+
+
+def _libavcodec() -> ModuleType | None:
+    """The module of the transcoder; None while it is being loaded.
+
+    It brings libavcodec, 30 MB: only for those who need it, and on a thread of its own, for on the event loop all viewers would
+    wait half a second for it.
+    """
+    global _loading  # a module is loaded once in a process
+    if _loading is None and "av" not in sys.modules:
+        pool = ThreadPoolExecutor(1, "libavcodec")
+        _loading = pool.submit(importlib.import_module, "gateway.media.transcode")
+        pool.shutdown(wait=False)
+    if _loading is not None and not _loading.done():
+        return None
+    return importlib.import_module("gateway.media.transcode")
 
 
 class TranscodedSound:
@@ -77,11 +100,12 @@ class TranscodedSound:
             # an encoder costs a millisecond: forms that alternate must not buy one with every message
             if self._opened_at is not None and now - self._opened_at < _REOPEN_S:
                 return None
+            transcode = _libavcodec()
+            if transcode is None:
+                return None
             self._form, self._opened_at = form, now
-            from gateway.media.transcode import AacTranscoder  # brings libavcodec, 30 MB: only for those who need it
-
             try:
-                self._transcoder = AacTranscoder.of(_DECODERS[form[0]], form[1], form[2])
+                self._transcoder = transcode.AacTranscoder.of(_DECODERS[form[0]], form[1], form[2])
             except ValueError as error:
                 log.warning("%s at %d Hz cannot be transcoded: %s", CODECS[form[0]], form[1], error)
                 self._transcoder = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import av
 import numpy as np
@@ -107,3 +109,16 @@ def test_random_sound_raises_nothing(messages):
     for number, (fourcc, data) in enumerate(messages):
         data = b"\xff\xfb\x90\x00" + data if fourcc == ".mp3" else data
         sound.take(fourcc, data, 1, number * 0.02, 100.0 + number * 2)
+
+
+def test_the_first_g711_publisher_does_not_hold_up_the_viewers_while_libavcodec_is_loaded():
+    code = """if True:
+        import sys
+        from gateway.rtmp import transcoded_sound
+        sound = transcoded_sound.TranscodedSound()
+        assert "av" not in sys.modules
+        assert sound.take("alaw", bytes(160), 1, 0.0, 0.0) == (None, [])
+        transcoded_sound._loading.result(30)
+        assert sound.take("alaw", bytes(160), 1, 0.02, 0.02)[0] is not None
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
