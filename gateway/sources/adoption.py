@@ -82,7 +82,7 @@ def adopt(
         raise AdoptError("id-taken", f"{DROP_IN_FOLDER}/{camera_id}.yaml exists already: choose another id") from None
     except OSError as error:
         where = config_path.parent / DROP_IN_FOLDER
-        raise AdoptError("not-written", f"the gateway may not write to {where}: {error.strerror or error}") from None
+        raise AdoptError("not-written", f"the gateway cannot write to {where}: {error.strerror or error}") from None
     try:
         config = load(config_path, environ)
     except ConfigError as error:
