@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_made_is_named(take: Any, monkeypatch: pytest.Mo
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with pytest.raises(AdoptError, match=r"may not write to .*conf\.d: No space left on device") as refused:
+    with pytest.raises(AdoptError, match=r"cannot write to .*conf\.d: No space left on device") as refused:
         take()
     assert refused.value.code == "not-written"
 
