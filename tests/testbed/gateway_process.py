@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from weakref import WeakSet
 
 from child import ROOT, Child, free_port, until
 
@@ -22,6 +23,8 @@ PASSWORD = "test-bed-password-1"
 READY_S = 60.0
 ASK_S = 10.0
 SHOWN = ("live",)
+STARTED: WeakSet[GatewayProcess] = WeakSet()
+"""Whoever is still held by a test or a fixture; a test that fails shows what they said (`conftest`)."""
 
 
 class GatewayProcess:
@@ -49,6 +52,7 @@ class GatewayProcess:
         self.config = folder / "config.yaml"
         self.write(cameras)
         self._runs = 0
+        STARTED.add(self)
         self.child = self.start(wait=wait)
 
     def write(self, cameras: Mapping[str, Any]) -> None:
