@@ -53,7 +53,7 @@ class Box:
 
         self.device = OnvifDevice(
             identity_of("Warehouse & 3", access.installation),
-            Logins(ONVIF, access),
+            Logins(ONVIF, access, lambda: self.now),
             lambda: self.cameras,
             rtsp_port=lambda: 8554,
             snapshot=snapshot,

@@ -298,12 +298,13 @@ def write():
         audit.record("watch", "admin", "192.0.2.7", camera="c" * 150)
         database.write((), [HourRow("yard", hour, number % 3600, 1) for hour in range(200)], time.time())
         drop_in.write_new(folder / "config.yaml", drop_in.Entry(f"c{time.time_ns()}", "n" * 100, "192.0.2.1"), "adopted")
+        (folder / "written").touch()
 
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
         write()
-    while not (folder / "cameras.json").exists():  # a busy machine may take longer than the first few moments to write anything
+    while not (folder / "written").exists():  # a busy machine may take longer than the first moments to write anything
         time.sleep(0.005)
     time.sleep(float(line))
     os.kill(child, signal.SIGKILL)
@@ -313,7 +314,7 @@ for line in sys.stdin:
 
 @pytest.fixture
 def killed(house: Path) -> Iterator[Callable[[float], None]]:
-    """Kills a process that writes, so many seconds after it was begun, once anything was ever written."""
+    """Kills a process that writes, so many seconds after it was begun, the first time once everything is written."""
     (house / "config.yaml").write_text("cameras: {}\n")
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(house)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
