@@ -40,6 +40,8 @@ MAX_QUERIES = 1024
 MAX_HELD = 4000
 """Requests that wait here, in all: four times what 500 players hold. Beyond it the normal path says who has had enough, long
 before granian has no place left for anybody (`gateway.http.listeners.BACKPRESSURE`)."""
+MAX_HELD_PER_ADDRESS = 2000
+"""One address, be it a router's or a proxy's, leaves as much to everybody else."""
 PLAYLIST = "live.m3u8"
 
 Wanted = Directives | str
@@ -49,25 +51,43 @@ Wanted = Directives | str
 class _Room:
     """Counts who waits, over all streams."""
 
-    __slots__ = ("taken",)
+    __slots__ = ("by_address", "taken")
 
     def __init__(self) -> None:
         self.taken = 0
+        self.by_address: dict[str, int] = {}
+
+    def full(self, client: str) -> bool:
+        """Whether a request from this address has no place any more."""
+        return self.taken >= MAX_HELD or self.by_address.get(client, 0) >= MAX_HELD_PER_ADDRESS
+
+    def enter(self, client: str) -> None:
+        self.taken += 1
+        self.by_address[client] = self.by_address.get(client, 0) + 1
+
+    def leave(self, client: str) -> None:
+        self.taken -= 1
+        left = self.by_address.pop(client) - 1
+        if left:
+            self.by_address[client] = left
 
 
 class _Held:
     """A request that waits."""
 
-    __slots__ = ("call", "compressed", "hand_over", "room", "since", "viewer")
+    __slots__ = ("call", "client", "compressed", "hand_over", "room", "since", "viewer")
 
-    def __init__(self, call: Call, hand_over: HandOver, viewer: Viewer, since: float, room: _Room, *, compressed: bool) -> None:
+    def __init__(
+        self, call: Call, client: str, hand_over: HandOver, viewer: Viewer, since: float, room: _Room, *, compressed: bool
+    ) -> None:
         self.call = call
+        self.client = client
         self.hand_over = hand_over
         self.viewer = viewer
         self.since = since
         self.compressed = compressed
         self.room = room
-        room.taken += 1
+        room.enter(client)
         viewer.requests += 1
 
     def answer(self, response: Response) -> None:
@@ -79,7 +99,7 @@ class _Held:
         self.hand_over(self.call)
 
     def _leave(self) -> None:
-        self.room.taken -= 1
+        self.room.leave(self.client)
         self.viewer.requests -= 1
 
 
@@ -253,7 +273,7 @@ class Express:
             response = None if counter.awaited(wanted) else counter.find(wanted, compressed=compressed)
         except LookupError:
             return False
-        if response is None and self._room.taken >= MAX_HELD:
+        if response is None and self._room.full(client):
             return False
         key = (client, headers.get("user-agent") or "", "")
         if self._service.turns_away(channel, key):
@@ -264,7 +284,7 @@ class Express:
             _send(call, response)
             counter.count(response)
         else:
-            held = _Held(call, hand_over, viewer, self._loop.time(), self._room, compressed=compressed)
+            held = _Held(call, client, hand_over, viewer, self._loop.time(), self._room, compressed=compressed)
             counter.hold(wanted, held)
         return True
 

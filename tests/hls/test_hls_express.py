@@ -101,8 +101,8 @@ class House:
         assert (len(call.answers), call.ended, call.handed_over) == (1, 1, 0), path
         return call.answers[0]
 
-    def held(self, path: str, *fields: tuple[str, str]) -> FakeCall:
-        call = self.call(path, *fields)
+    def held(self, path: str, *fields: tuple[str, str], **scope: str) -> FakeCall:
+        call = self.call(path, *fields, **scope)
         assert (call.answers, call.handed_over) == ([], 0), path
         return call
 
@@ -320,7 +320,25 @@ def test_one_viewer_cannot_hold_every_place_there_is(monkeypatch: pytest.MonkeyP
         query, _ = await house.hint()
         house.held(f"/hls/cam/live.m3u8{query}")
         house.lane.release()
-        assert house.lane._room.taken == 0
+        assert (house.lane._room.taken, house.lane._room.by_address) == (0, {})
+
+    run(scenario)
+
+
+def test_one_address_leaves_places_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(express, "MAX_HELD_PER_ADDRESS", 20)
+
+    async def scenario(house: House) -> None:
+        query, _ = await house.hint()
+        greedy, other = "192.0.2.66:1", "192.0.2.7:1"
+        for client in (greedy, other):
+            house.taken("/hls/cam/live.m3u8", client=client)
+        held = [house.held(f"/hls/cam/live.m3u8{query}", client=greedy) for _ in range(20)]
+        assert house.call(f"/hls/cam/live.m3u8{query}", client=greedy).handed_over
+        held.append(house.held(f"/hls/cam/live.m3u8{query}", client=other))
+        await push_until(house, held[-1])
+        assert all(len(call.answers) == 1 for call in held)
+        assert house.lane._room.by_address == {}
 
     run(scenario)
 
