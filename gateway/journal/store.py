@@ -139,6 +139,7 @@ class Store:
             now = self._monotonic()
             if self._database is None and now >= self._retry_at:
                 self._open()
+                self._write()
             dirty = bool(self._pending or self._hours)
             if (dirty and now - written >= WRITE_EVERY_S) or now - alive >= ALIVE_EVERY_S:
                 written = alive = now
@@ -182,11 +183,11 @@ class Store:
                 )
                 database.begin_run(self._wall())
                 database.tidy(self._wall(), self.keep_s)
+                self._works()  # later only what was written proves it: a full disk can be opened and read
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
             self._tell(Past(None, (), (), 0))
             return
-        self._works()
         self._ever_opened = True
         self._tell(past)
 

@@ -250,7 +250,7 @@ def test_close_lets_go_of_everyone_who_waits() -> None:
         started = time.monotonic()
         await house.service.close()
         assert {answer.status for answer in await asyncio.gather(*held)} == {503}
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 3
         assert (await house.get("/hls/cam/live.m3u8")).status == 503
         assert not house.cam.demand.active
         assert not house.sub.demand.active

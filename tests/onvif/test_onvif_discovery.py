@@ -104,7 +104,7 @@ def test_all_interfaces_of_this_machine_and_time_is_kept():
     with Responder("urn:uuid:e") as responder:
         started = time.monotonic()
         found = asyncio.run(discover(0.3, port=responder.port))
-        assert time.monotonic() - started == pytest.approx(0.3, abs=0.25)
+        assert 0.29 < time.monotonic() - started < 5
     assert "urn:uuid:e" in {device.endpoint for device in found}
 
 

@@ -103,7 +103,7 @@ def test_silence_ends_at_the_deadline():
         started = time.monotonic()
         with pytest.raises(TimedOut):
             transport.post(f"http://127.0.0.1:{listener.getsockname()[1]}/", b"", {}, Deadline(0.05))
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 4
         transport.close()
 
 
