@@ -305,7 +305,7 @@ prepare() {
     take_turns
     make_log
     install_packages
-    install_player || warn "hls.js is not installed, so the wall shows still pictures only. $PLAYER_CURE"
+    install_player || warn "hls.js is not installed: the wall plays without it, but not where a proxy lets no WebSocket through. $PLAYER_CURE"
     end_turn
 }
 
@@ -328,7 +328,7 @@ install_packages() {
 
 # --- hls.js ------------------------------------------------------------------
 
-# Copies the player out of the npm package. Not fatal: without it the wall shows still pictures.
+# Copies the player out of the npm package. Not fatal: it is what the wall falls back to.
 install_player() {
     local wanted folder
     PLAYER_CURE="Check that the npm registry can be reached, then run install.sh again."
