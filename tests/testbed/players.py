@@ -53,6 +53,7 @@ def ffmpeg(url: str, seconds: float, *options: str) -> Play:
     bases: dict[int, float] = {}
     kinds: dict[int, str] = {}
     codecs: dict[int, str] = {}
+    sound: list[tuple[float, float]] = []
     for line in done.stdout.splitlines():
         if match := re.match(r"#tb (\d+): (\d+)/(\d+)", line):
             bases[int(match[1])] = int(match[2]) / int(match[3])
@@ -65,7 +66,8 @@ def ffmpeg(url: str, seconds: float, *options: str) -> Play:
             if kinds.get(index) == "video":
                 play.video_pts.append(pts * bases[index])
             elif kinds.get(index) == "audio":
-                play.audio_seconds += duration * bases[index]
+                sound.append((pts * bases[index], duration * bases[index]))
+    play.audio_seconds = covered(sound)
     play.codecs = tuple(codecs[index] for index in sorted(codecs))
     progress = re.compile(r"[a-z0-9_]+=\s*\S*")
     for line in done.stderr.splitlines():
@@ -87,6 +89,7 @@ def pyav(url: str, seconds: float) -> Play:
         video = container.streams.video[0]
         first: float | None = None
         last_dts: dict[int, int] = {}
+        sound: list[tuple[float, float]] = []
         for packet in container.demux():
             if packet.dts is None or packet.pts is None:
                 continue
@@ -102,6 +105,16 @@ def pyav(url: str, seconds: float) -> Play:
                 play.video_pts.append(at)
                 play.frames += len(packet.decode())
             elif packet.duration:
-                play.audio_seconds += float(packet.duration * packet.time_base)
+                sound.append((at, float(packet.duration * packet.time_base)))
         play.frames += len(video.decode(None))
+    play.audio_seconds = covered(sound)
     return play
+
+
+def covered(sound: list[tuple[float, float]]) -> float:
+    """Seconds of sound in packets of (time, duration), without the holes.
+
+    In RTMP durations are whole milliseconds: 21 instead of 21.33 add up to 1.6 % less.
+    """
+    steps = [(after[0] - one[0], one[1]) for one, after in itertools.pairwise(sound)]
+    return sum(step if step <= 2 * duration else duration for step, duration in steps) + (sound[-1][1] if sound else 0.0)
