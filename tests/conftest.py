@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 import pytest
 from hypothesis import settings
@@ -28,6 +29,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed and (testbed := sys.modules.get("gateway_process")):
         for gateway in testbed.STARTED:
-            tail = gateway.log.splitlines()[-LOG_TAIL_LINES:]
-            report.sections.append((f"gateway in {gateway.folder.name}", "\n".join(tail)))
+            with suppress(OSError):  # its folder may be gone, and the failure must be told all the same
+                tail = gateway.log.splitlines()[-LOG_TAIL_LINES:]
+                report.sections.append((f"gateway in {gateway.folder.name}", "\n".join(tail)))
     return report

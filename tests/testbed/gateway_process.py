@@ -52,7 +52,6 @@ class GatewayProcess:
         self.config = folder / "config.yaml"
         self.write(cameras)
         self._runs = 0
-        STARTED.add(self)
         self.child = self.start(wait=wait)
 
     def write(self, cameras: Mapping[str, Any]) -> None:
@@ -68,6 +67,7 @@ class GatewayProcess:
             self.folder / f"gateway-{self._runs}.log",
             {"GATEWAY_ADMIN_PASSWORD": PASSWORD, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         )
+        STARTED.add(self)
         if wait:
             until(lambda: self.ready() or not self.child.running, READY_S, f"ready\n{self.child.text}")
             assert self.child.running, self.child.text
