@@ -73,7 +73,7 @@ from gateway.sources.lookout import Lookout
 from gateway.sources.publish import PublishSource
 from gateway.sources.resolver import OnvifFinder
 from gateway.sources.whereabouts import Move, Standing, Whereabouts
-from gateway.ticker import Ticker, move_jobs
+from gateway.ticker import Interval, Ticker, move_jobs
 from gateway.web.app import create_app
 from gateway.web.headers import HSTS_S
 from gateway.web.pages import AUTHORITY
@@ -215,13 +215,13 @@ class Service:
         self._say(self._config)
         for camera in self._config.cameras:
             self._roster.add(camera, self._config)
-        self._scheduler.add_job(self._health.judge, "interval", seconds=JUDGE_S, **_JOB)
-        self._scheduler.add_job(give_back, "interval", seconds=TRIM_S, **_JOB)
+        self._scheduler.add_job(self._health.judge, Interval(seconds=JUDGE_S), **_JOB)
+        self._scheduler.add_job(give_back, Interval(seconds=TRIM_S), **_JOB)
         self._ticked_at = time.monotonic()
-        self._scheduler.add_job(self._refresh_rtmps, "interval", seconds=RTMPS_REFRESH_S, **_JOB)
+        self._scheduler.add_job(self._refresh_rtmps, Interval(seconds=RTMPS_REFRESH_S), **_JOB)
         self._search(self._config.discovery)
         await self._reloading.begin(self._config)
-        self._scheduler.add_job(self._reloading.watch, "interval", seconds=files.POLL_S, **_JOB)
+        self._scheduler.add_job(self._reloading.watch, Interval(seconds=files.POLL_S), **_JOB)
         self._scheduler.start()
         self._ticker.start()
         self._relief.start()
@@ -441,8 +441,8 @@ class Service:
         if discovery.enabled:
             self._lookout.ticked_at = time.monotonic()
             soon, every_s = self._lookout.search_soon, discovery.interval_s
-            self._scheduler.add_job(soon, "interval", seconds=every_s, id=_SEARCHING[0], **_JOB)
-            self._scheduler.add_job(self._lookout.tick, "interval", seconds=LOOK_S, id=_SEARCHING[1], **_JOB)
+            self._scheduler.add_job(soon, Interval(seconds=every_s), id=_SEARCHING[0], **_JOB)
+            self._scheduler.add_job(self._lookout.tick, Interval(seconds=LOOK_S), id=_SEARCHING[1], **_JOB)
             self._scheduler.add_job(soon)
 
     def _say(self, config: Config) -> None:

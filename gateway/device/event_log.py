@@ -10,7 +10,7 @@ from gateway.onvif.events import Kind, Message
 
 KEPT = 20
 MAX_STATES = 64
-"""Sensors, inputs and rules of one camera; more would be somebody filling the memory."""
+"""Sensors, inputs and rules of one camera. Some count by objects seen and never end one: the oldest is taken to be over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class EventLog:
             return None
         if message.on:
             if len(self._on) >= MAX_STATES:
-                return None
+                kind, source = next(iter(self._on))
+                del self._on[kind, source]
+                self._note(kind, False, now, source)
             self._on[key] = now
         else:
             del self._on[key]

@@ -45,7 +45,13 @@ def unreachable(error: OSError | UnicodeError, host: str, port: int) -> Unreacha
 
 
 def probe(host: str, port: int, timeout_s: float = PROBE_TIMEOUT_S) -> SourceError:
-    """Find out why a session could not be opened: ask for OPTIONS over a connection of our own."""
+    """Find out why a session could not be opened."""
+    speaks = ProtocolError(f"{host} speaks RTSP but its answer to this stream could not be understood")
+    return hindrance(host, port, timeout_s) or speaks
+
+
+def hindrance(host: str, port: int, timeout_s: float) -> SourceError | None:
+    """What keeps anybody from talking RTSP there: OPTIONS is asked over a connection of our own. None if it is answered."""
     try:
         connection = socket.create_connection((host, port), timeout=timeout_s)
     except (OSError, UnicodeError) as error:
@@ -65,7 +71,7 @@ def probe(host: str, port: int, timeout_s: float = PROBE_TIMEOUT_S) -> SourceErr
         return ProtocolError(f"port {port} of {host} is a web server, not RTSP: the RTSP port is often 554")
     if not answer.startswith(b"RTSP/"):
         return not_rtsp(f"port {port} of {host}")
-    return ProtocolError(f"{host} speaks RTSP but its answer to this stream could not be understood")
+    return None
 
 
 def knock(host: str, port: int, timeout_s: float) -> bool:

@@ -43,6 +43,9 @@ MAX_EARLY_PACKETS = 4096
 """RTP in front of the answer to PLAY."""
 REPORT_EVERY_S = 5.0
 CHORES_EVERY_S = 1.0
+FORGOTTEN_AFTER_S = 2.0
+"""A camera that knows no session and has sent nothing for this long means it. thingino's answers GET_PARAMETER with 454 in the
+middle of a session that plays on."""
 _SESSION_NOT_FOUND = 454
 
 
@@ -383,7 +386,7 @@ class OwnSession:
             self._counts.spoiled += pictures - before[1]
 
     def _take_answer(self, answer: Response) -> None:
-        if answer.status == _SESSION_NOT_FOUND:
+        if answer.status == _SESSION_NOT_FOUND and self._monotonic() - self._heard_at > FORGOTTEN_AFTER_S:
             raise Ended(f"{self._host} has forgotten the session")
         again = self._dialogue.answered(answer) if self._dialogue is not None else None
         if again is not None:

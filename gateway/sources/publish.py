@@ -97,9 +97,9 @@ class PublishSource:
         """Look whether pictures still come."""
         stream = self.stream
         now = self._monotonic()
-        fps, _ = stream.meter.rates(now)
-        before = stream.status
         last = stream.meter.last_video_at
+        fps, _ = stream.meter.rates(last if last is not None else now)  # of the time before it fell silent
+        before = stream.status
         if not any(track.kind is Kind.VIDEO for track in stream.tracks):
             return  # sound alone is never late, whatever a former publisher sent
         after = watch.observe(before, now=now, wall=self._wall(), last_video_at=last, fps=fps)

@@ -105,6 +105,8 @@ class RtspReader:
         """The monotonic time by which this reader has moved on; past it, it is stuck. Read by any thread."""
         self._status = Status(State.CONNECTING, since=wall())
         self._failed_before = False
+        self._misled = False
+        """A port that could be reached cut a wait short, and no picture has come since: it may not be the one that fails."""
         self._live_since: float | None = None
         self._last_picture = 0.0
         self._misses = 0
@@ -241,7 +243,9 @@ class RtspReader:
     def _preflight(self) -> None:
         host, port = self._endpoint
         if not diagnosis.knock(host, port, PREFLIGHT_S):
-            raise diagnosis.probe(host, port, PREFLIGHT_S)
+            hindrance = diagnosis.hindrance(host, port, PREFLIGHT_S)
+            if hindrance is not None:  # else only the first knock was lost
+                raise hindrance
 
     def _open(self, url: str) -> Session:
         self._transport = self._first_transport
@@ -375,6 +379,7 @@ class RtspReader:
 
     def _live(self, width: int, height: int, codec: str, audio: AudioPath, seconds: float) -> None:
         self._live_since = self._monotonic()
+        self._misled = False
         if self._settings.transport == "auto":
             self._first_transport = self._transport
         self._set_status(Status(State.LIVE, since=self._wall()))
@@ -418,7 +423,14 @@ class RtspReader:
             if failure.retry is Retry.SLOW:
                 self._wake.clear()
                 continue
-            back = announced or (knocks and left > step_s and diagnosis.knock(*self._endpoint, KNOCK_TIMEOUT_S))
-            if back and not self._stop.is_set():
+            if (announced or (knocks and left > step_s and self._is_back())) and not self._stop.is_set():
                 self._backoff.reset()
                 return
+
+    def _is_back(self) -> bool:
+        """The port that failed can be reached. Where that has helped nothing, it must have been out of reach meanwhile."""
+        if not diagnosis.knock(*self._endpoint, KNOCK_TIMEOUT_S):
+            self._misled = False
+            return False
+        misled, self._misled = self._misled, True
+        return not misled

@@ -56,6 +56,15 @@ def test_memory_is_bounded(log: EventLog):
     assert len(log.last) == KEPT
 
 
+def test_camera_whose_states_never_end_is_still_heard(log: EventLog):
+    """Some name every object they see: after 64 of them motion was told no more, for as long as the connection held."""
+    for number in range(MAX_STATES):
+        log.take(message(True, Kind.DIGITAL_INPUT, str(number)), float(number))
+    event = log.take(message(True, Kind.MOTION), 100.0)
+    assert event is not None and event.on
+    assert [one.source for one in log.active][:2] == ["1", "2"]
+
+
 def test_listener_that_fails_is_left_out_and_the_others_hear(caplog: pytest.LogCaptureFixture):
     bus, heard = EventBus(), []
 

@@ -146,6 +146,26 @@ def test_nonce_that_grew_old_is_no_wrong_password():
     assert camera.talk(dialogue("admin", "secret"))
 
 
+def test_camera_that_calls_every_nonce_old_is_not_asked_for_ever():
+    """140,000 logins in 20 s, a locked account, and a reader that never told what was wrong."""
+    fresh = (reply(401, ("WWW-Authenticate", f'Digest realm="r", nonce="n{number}", stale=true')) for number in range(10))
+    camera = Camera(DESCRIBE=[*fresh])
+    with pytest.raises(WrongCredentials):
+        camera.talk(dialogue("admin", "wrong"))
+    assert camera.methods.count("DESCRIBE") == 3
+
+
+def test_camera_that_gives_every_nonce_once_is_seen():
+    fresh = [("WWW-Authenticate", f'Digest realm="r", nonce="n{number}", stale=true') for number in range(3)]
+    answers = Camera().answers
+    camera = Camera(
+        DESCRIBE=[reply(401, DIGEST), answers["DESCRIBE"]],
+        SETUP=[reply(401, fresh[0]), answers["SETUP"][0]],
+        PLAY=[reply(401, fresh[1]), reply(401, fresh[2]), reply()],
+    )
+    assert camera.talk(dialogue("admin", "secret"))
+
+
 def test_keep_alive_answers_a_new_nonce_once():
     one = dialogue("admin", "secret")
     Camera(DESCRIBE=[reply(401, DIGEST), reply(200, body=SDP)]).talk(one)
@@ -155,7 +175,7 @@ def test_keep_alive_answers_a_new_nonce_once():
     assert one.answered(reply(401, fresh)) is None
 
 
-@pytest.mark.parametrize("status", [400, 404, 405, 451, 501, 551])
+@pytest.mark.parametrize("status", [400, 404, 405, 451, 454, 501, 551])
 def test_keep_alive_that_the_camera_announced_but_refuses_is_replaced_before_the_session_ends(status):
     one = dialogue()
     Camera().talk(one)

@@ -8,7 +8,7 @@ import datetime
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from gateway.ticker import ClockSteps, Ticker, move_jobs
+from gateway.ticker import ClockSteps, Interval, Ticker, move_jobs
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0, 1e8, -1.5])
@@ -68,3 +68,40 @@ def test_planned_work_is_not_put_off_by_a_clock_that_was_set_back():
         scheduler.shutdown(wait=False)
 
     asyncio.run(main())
+
+
+class Counting(Interval):
+    asked = 0
+
+    def get_next_fire_time(self, previous_fire_time, now):
+        self.asked += 1
+        return super().get_next_fire_time(previous_fire_time, now)
+
+
+def test_a_box_that_finds_the_time_after_a_year_does_not_count_the_seconds():
+    """APScheduler listed 30 million missed runs, and the event loop stood still until systemd killed the gateway."""
+
+    async def main() -> None:
+        ran = asyncio.Event()
+        interval = Counting(seconds=1)
+        scheduler = AsyncIOScheduler(event_loop=asyncio.get_running_loop())
+        scheduler.start(paused=True)
+        job = scheduler.add_job(ran.set, interval, coalesce=True, misfire_grace_time=None)
+        now = datetime.datetime.now(job.next_run_time.tzinfo)
+        job.modify(next_run_time=now - datetime.timedelta(days=365))
+        interval.asked = 0
+        scheduler.resume()
+        await asyncio.wait_for(ran.wait(), 5)
+        assert interval.asked < 10
+        assert datetime.timedelta(0) < scheduler.get_jobs()[0].next_run_time - now < datetime.timedelta(seconds=3)
+        scheduler.shutdown(wait=False)
+
+    asyncio.run(main())
+
+
+def test_an_interval_keeps_its_beat_when_a_run_is_late():
+    interval = Interval(seconds=10)
+    first = interval.start_date
+    for late_s, next_s in ((0.0, 10), (9.9, 10), (10.0, 20), (35.5, 40)):
+        now = first + datetime.timedelta(seconds=late_s)
+        assert interval.get_next_fire_time(first, now) == first + datetime.timedelta(seconds=next_s)

@@ -49,9 +49,22 @@ def picture():
 class PlayingCamera:
     """Serves sessions on a free port, each on a thread; plays a keyframe every 20 ms. Remembers what it is asked."""
 
-    def __init__(self, *, sdp=SDP, tls=None, udp=False, redirect=None, before_play=b"", behind=b"", every_s=0.02, skip=()):
+    def __init__(
+        self,
+        *,
+        sdp=SDP,
+        tls=None,
+        udp=False,
+        redirect=None,
+        before_play=b"",
+        behind=b"",
+        every_s=0.02,
+        skip=(),
+        forgetful=False,
+    ):
         self.sdp, self.tls, self.udp, self.redirect = sdp, tls, udp, redirect
         self.before_play, self.behind, self.every_s, self.skip = before_play, behind, every_s, set(skip)
+        self.forgetful = forgetful
         self.requests = []
         self.received = b""
         self.left = threading.Event()
@@ -112,6 +125,10 @@ class PlayingCamera:
         number = re.search(r"CSeq: (\d+)", text)[1]
         lines, body = [f"CSeq: {number}"], ""
         status = "200 OK"
+        if method == "OPTIONS":
+            lines.append("Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER")
+        if self.forgetful and method == "GET_PARAMETER":
+            status = "454 Session Not Found"
         if method == "DESCRIBE" and self.redirect:
             status, lines = "302 Moved", [*lines, f"Location: {self.redirect}"]
         elif method == "DESCRIBE":
@@ -220,8 +237,22 @@ def test_stop_ends_an_opening_session_at_once(camera, pull, notebook):
 def test_session_is_kept_alive_and_told_what_arrives(playing, pull, notebook):
     camera = playing()
     pull(camera.url())
-    assert notebook.wait(lambda _: any(one.startswith("OPTIONS") for one in camera.requests[4:]), 10)
+    assert notebook.wait(lambda _: any(one.startswith("GET_PARAMETER") for one in camera.requests[4:]), 10)
     assert notebook.wait(lambda _: b"\x81\xc9" in camera.received, 10), "a receiver report"
+
+
+def test_camera_that_knows_no_session_when_asked_with_get_parameter_plays_on(playing, pull, notebook):
+    """thingino: offline and live without end, once in every half session timeout."""
+    camera = playing(forgetful=True)
+    pull(camera.url())
+    assert notebook.wait(lambda _: sum(one.startswith("OPTIONS") for one in camera.requests) >= 3, 20)
+    assert sum(one.startswith("PLAY") for one in camera.requests) == 1
+    assert sum(one.startswith("GET_PARAMETER") for one in camera.requests) == 1
+
+
+def test_camera_that_has_forgotten_the_session_and_is_silent_is_left_before_the_read_timeout(playing, pull, notebook):
+    pull(playing(forgetful=True, every_s=1000).url(), read_timeout_s=60.0)
+    assert notebook.wait(lambda n: any("has forgotten the session" in (s.reason or "") for s in n.statuses), 20)
 
 
 def test_pictures_in_front_of_the_answer_to_play_are_not_lost(playing, pull, notebook):

@@ -78,6 +78,21 @@ def test_pictures_that_stop_are_late_and_return(source, clock):
     assert source.stream.status.state is State.LIVE
 
 
+@pytest.mark.parametrize("in_the_last_second", [1, 2, 3])
+def test_publisher_that_has_stopped_is_not_called_live_again_for_a_moment(source, clock, in_the_last_second):
+    """The rate of its last second, which had begun and ended with few pictures, made it a slow camera that may be late."""
+    one = go_live(source, clock)
+    for number in range(250 + in_the_last_second):
+        clock.now = 100 + number / 25
+        source.push(one, [picture(3600 * (number + 1), number % 25 == 0)])
+    states = []
+    for _ in range(40):
+        clock.now += 0.5
+        source.tick()
+        states.append(source.stream.status.state)
+    assert State.LIVE not in states[states.index(State.LATE) :]
+
+
 def test_sound_alone_is_never_late_even_after_a_publisher_with_a_picture(source, clock):
     source.close(go_live(source, clock), "the publisher left")
     one = publisher(source, clock)

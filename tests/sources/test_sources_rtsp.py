@@ -225,6 +225,46 @@ def test_camera_that_answers_onvif_but_not_rtsp_is_not_asked_over_onvif_every_se
     assert onvif.connections == 0, "what is watched is the port that failed"
 
 
+class Services(Onvif):
+    """Its device service is up; the port that it names for the rest is closed."""
+
+    def url(self):
+        self.asked += 1
+        raise errors.Unreachable("127.0.0.1 refuses connections")
+
+
+def test_open_port_that_is_not_the_one_that_fails_cuts_one_wait_short_and_no_more(camera, notebook):
+    """A sick camera was asked over ONVIF every second, for as long as it was sick."""
+    onvif = camera(lambda _: None)
+    location = Services(onvif.port, closed_port())
+    now = SimpleNamespace(s=0.0)
+    one = RtspReader("cam", location, FAST, Timeline(), notebook, monotonic=lambda: now.s, backoff=Backoff(rand=lambda: 0.5))
+
+    def wait(seconds):
+        now.s += seconds
+        return one._stop.is_set()
+
+    one._wake.wait = wait
+    delays = []
+    for _ in range(8):
+        with pytest.raises(errors.Unreachable) as caught:
+            one.run_once()
+        delays.append(one._delay(caught.value))
+        one._wait(caught.value, delays[-1])
+    assert delays == [0.5, 1, 2, 0.5, 1, 2, 4, 8]
+
+
+def test_knock_that_got_lost_is_no_reason_to_leave_a_healthy_camera_alone(camera, monkeypatch):
+    """Wi-Fi: it was said to answer what could not be understood, and no session was tried."""
+    healthy = camera(replies(b"404 Not Found"))
+    monkeypatch.setattr(diagnosis, "knock", lambda *_: False)
+    assert diagnosis.hindrance("127.0.0.1", healthy.port, 2.0) is None
+    one = RtspReader("cam", Fixed(f"rtsp://127.0.0.1:{healthy.port}/x"), FAST, Timeline(), SimpleNamespace(status=print))
+    one._failed_before = True
+    with pytest.raises(errors.NoSuchPath):
+        one.run_once()
+
+
 def test_wait_after_a_wrong_password_is_not_cut_short_by_discovery(camera, notebook):
     server = camera(replies(b"401 Unauthorized", b'WWW-Authenticate: Basic realm="x"'))
     one = reader(server.port, notebook, PullSettings("admin", "wrong", open_timeout_s=1.0, read_timeout_s=1.0))

@@ -32,6 +32,7 @@ class Login:
         self._basic = False
         self._count = 0
         self._accepted = True
+        self._renewed = False
 
     @property
     def given(self) -> bool:
@@ -42,7 +43,7 @@ class Login:
         """Take the `WWW-Authenticate` headers of a 401; False if answering (again) is of no use.
 
         One wrong answer is enough: cameras lock accounts. A second one is worth it only if the first had been good until now,
-        or the camera says that its nonce has become too old.
+        or the camera says that its nonce has become too old. It may say so once: some call every nonce old.
         """
         if not self.given:
             return False
@@ -56,12 +57,15 @@ class Login:
             return worth
         before, self._challenge = self._challenge, challenge
         self._count = 0
-        stale = before is not None and challenge.stale and before.nonce != challenge.nonce
-        return worth or stale
+        if worth:
+            return True
+        renewed, self._renewed = self._renewed, True
+        return not renewed and before is not None and challenge.stale and before.nonce != challenge.nonce
 
     def accepted(self) -> None:
         """A request was not answered with 401."""
         self._accepted = True
+        self._renewed = False
 
     def header(self, method: str, uri: str) -> str | None:
         """Value of `Authorization` for a request; None as long as nobody asked."""
