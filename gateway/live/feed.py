@@ -62,10 +62,9 @@ class Feed:
     def join(self, viewer: Viewer) -> None:
         """Send this viewer the stream from its newest keyframe on; a viewer that is here already starts anew."""
         if viewer not in self._viewers:
-            first = not self._viewers
             self._viewers[viewer] = self.stream.demand.hold(KIND)
-            if first:
-                self._attach()
+        if not self.stream.feeds(self):  # the first viewer, or a defect of ours had it removed
+            self._attach()
         viewer.on_start(self, self._past())
         if self.problem:
             viewer.on_unplayable(self, self.problem)

@@ -78,6 +78,11 @@ class Stream:
         """What outputs offer now: video first, then audio. Empty before the first session."""
         return self._trackset.tracks
 
+    @property
+    def coming(self) -> Tracks:
+        """What is likely to join `tracks` soon: see `TrackSet.coming`."""
+        return self._trackset.coming
+
     def be_frugal(self, frugal: bool) -> None:
         """Hold less of the past while memory is short."""
         self._gop.be_frugal(frugal)

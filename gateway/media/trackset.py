@@ -6,6 +6,7 @@ track shows nothing (measured: fMP4 with a silent AAC track gave no byte in 16 s
 - A session begins unsettled. It settles when every declared track has spoken, or `SETTLE_S` after the first picture.
 - Audio that stays away for `SILENCE_S` is dropped; audio that speaks is taken up once it has kept on for a while, longer
   each time it was lost, because every change costs the viewers a discontinuity.
+- A stream that stalled as a whole and goes on with a burst was not silent: that is not held against the microphone.
 - After settling, tracks change only at a video keyframe (in a stream without video: at once), so that every output can
   start anew right there.
 
@@ -49,6 +50,14 @@ class TrackSet:
         """The tracks outputs should offer now; of the last session while a new one is unsettled."""
         return self._tracks
 
+    @property
+    def coming(self) -> Tracks:
+        """Audio that has been heard lately and is not, or not yet again, among `tracks`: for who can bear its silence."""
+        audio, video = self._configs.get(Kind.AUDIO), self._last_heard.get(Kind.VIDEO)
+        if audio is None or video is None or any(track.kind is Kind.AUDIO for track in self._tracks):
+            return ()
+        return (audio,) if video - self._last_heard[Kind.AUDIO] <= SILENCE_S else ()
+
     def begin(self, expected: frozenset[Kind]) -> None:
         """A new session declares `expected`."""
         self._expected = expected
@@ -62,10 +71,11 @@ class TrackSet:
     def observe(self, frame: Frame, now: float) -> bool:
         """Take a frame at `now` (monotonic seconds) into account; True when `tracks` has just changed."""
         kind = frame.kind
-        if kind is Kind.AUDIO:
-            last = self._last_heard.get(kind)
-            if last is None or now - last > SILENCE_S:
-                self._audio_since = now
+        last = self._last_heard.get(kind)
+        if kind is Kind.AUDIO and (last is None or now - last > SILENCE_S):
+            self._audio_since = now
+        elif kind is Kind.VIDEO and last is not None and now - last > SILENCE_S and Kind.AUDIO in self._last_heard:
+            self._last_heard[Kind.AUDIO] += now - max(last, self._last_heard[Kind.AUDIO])
         self._last_heard[kind] = now
         self._configs[kind] = frame.config
         if self._first_at is None and (kind is Kind.VIDEO or Kind.VIDEO not in self._expected):

@@ -230,7 +230,11 @@ class RtmpServer:
         self._ticker = asyncio.get_running_loop().call_later(self._limits.tick_s, self._tick)
         now = self._monotonic()
         for connection in tuple(self._connections):
-            connection.tick(now)
+            try:
+                connection.tick(now)
+            except Exception:
+                log.exception("rtmp %s: cut, it could not be looked after", connection.client)
+                connection.abort()
 
     def _admit(self, connection: Connection) -> bool:
         limits, address = self._limits, connection.client

@@ -291,7 +291,8 @@ class Connection(asyncio.Protocol):
         if not await mount.stream.wait_live(self._settings.lookup_timeout_s):
             self._release_stream()
             return 503
-        return offer_tracks(mount.stream.tracks) or 415
+        # sound that is taken up later would end the session of a recorder that was not told of it
+        return offer_tracks((*mount.stream.tracks, *mount.stream.coming)) or 415
 
     def _release_stream(self) -> None:
         if self._mount is not None and self._seated:

@@ -134,4 +134,8 @@ class RtspServer:
             await asyncio.sleep(SWEEP_INTERVAL_S)
             now = self._clock()
             for connection in tuple(self._connections):
-                connection.sweep(now)
+                try:
+                    connection.sweep(now)
+                except Exception:
+                    log.exception("rtsp %s: cut, it could not be looked after", connection.peer)
+                    connection.abort()

@@ -78,6 +78,21 @@ def test_a_viewer_that_asks_again_starts_again_and_counts_once():
     assert numbers(viewer.frames) == [3]
 
 
+def test_a_feed_that_failed_is_taken_up_by_who_asks_again(monkeypatch):
+    """A page whose picture stands still asks again; it was given the past, and then nothing for ever."""
+    stream = begun(Stream("yard"))
+    feed, viewer = Feed(3, Format.FRAMES, stream), Recorder()
+    feed.join(viewer)
+    with monkeypatch.context() as patch:
+        patch.setattr(feed, "_record", lambda _: 1 / 0)
+        stream.push([picture(3)])
+    stream.push([picture(4)])
+    assert viewer.frames == []
+    feed.join(viewer)
+    stream.push([picture(5)])
+    assert numbers(viewer.frames) == [5]
+
+
 def test_a_viewer_of_a_camera_that_is_away_is_told_when_it_comes():
     stream = Stream("yard")
     feed, viewer = Feed(3, Format.FRAMES, stream), Recorder()

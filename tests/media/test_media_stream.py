@@ -122,6 +122,38 @@ def test_audio_that_falls_silent_is_dropped_at_a_keyframe_and_taken_up_when_it_l
             assert viewer.frames[index + 1].kind is Kind.VIDEO
 
 
+def test_sound_that_is_not_taken_up_yet_is_known_to_those_who_can_wait_for_it(stream, clock):
+    """A recorder that was told of a picture only had its session ended when the sound joined it a second later."""
+    stream.begin(BOTH)
+    assert stream.coming == ()
+    for number in range(40):
+        stream.push([picture(number, key=number == 0)] + ([sound(number)] if number >= 35 else []))
+        clock.now += 0.04
+    assert (stream.tracks, stream.coming) == ((VIDEO,), (AUDIO,))
+    for number in range(40, 140):
+        stream.push([picture(number, key=number == 100)] + ([sound(number)] if number < 101 else []))
+        clock.now += 0.04
+    assert (stream.tracks, stream.coming) == ((VIDEO, AUDIO), ())
+    for number in range(140, 200):
+        stream.push([picture(number, key=number == 199)])
+        clock.now += 0.04
+    assert (stream.tracks, stream.coming) == ((VIDEO,), ()), "it has been away too long"
+
+
+def test_stream_that_stalls_as_a_whole_keeps_its_sound(stream, clock):
+    """Wi-Fi held everything up for four seconds, and the burst after it began with a keyframe."""
+    viewer = Recorder()
+    stream.subscribe(viewer)
+    stream.begin(BOTH)
+    for number in range(50):
+        stream.push([sound(number * 2), picture(number, key=number == 0)])
+        clock.now += 0.04
+    for stall in range(3):
+        clock.now += 4
+        stream.push([picture(50 + stall, key=True), picture(60 + stall), sound(200 + stall)])
+    assert viewer.tracks == [(VIDEO, AUDIO)]
+
+
 def test_resolution_change_is_announced_before_its_keyframe(stream):
     viewer = Recorder()
     stream.subscribe(viewer)

@@ -452,6 +452,24 @@ def test_players_are_pinged(run, house, camera, media):
     run(scene())
 
 
+def test_a_connection_that_cannot_be_looked_after_is_cut_and_the_others_are_pinged(run, house, camera, media, monkeypatch):
+    async def scene() -> None:
+        async with house(limits=ServerLimits(tick_s=0.01, ping_s=0.05)) as h:
+            camera(h.stream(), media()).push(0.2)
+            sick = await h.play()
+            (connection,) = h.server._connections
+
+            def fail(now: float) -> None:
+                raise ZeroDivisionError
+
+            monkeypatch.setattr(connection, "tick", fail)
+            await sick.ended()
+            visitor = await h.play()
+            await visitor.until(lambda: b"\0\x06" in [m.payload[:2] for m in visitor.wire.media(chunk.USER_CONTROL)])
+
+    run(scene())
+
+
 def test_a_paused_player_gets_nothing_until_the_next_keyframe_after(run, house, camera, media):
     async def scene() -> None:
         async with house() as h:

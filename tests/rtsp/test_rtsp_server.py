@@ -324,6 +324,33 @@ def test_a_silent_client_without_a_session_is_closed_in_the_end(visit: Any, monk
     visit(main)
 
 
+def test_a_connection_that_cannot_be_looked_after_is_cut_and_the_others_are_looked_after(
+    visit: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.rtsp.server.SWEEP_INTERVAL_S", 0.01)
+
+    async def main(house: House) -> None:
+        viewer = await house.viewer()
+        await viewer.ask("DESCRIBE")
+        (connection,) = house.server._connections
+
+        def fail(now: float) -> None:
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(connection, "sweep", fail)
+        assert await viewer.closed()
+        other = await house.viewer()
+        await other.ask("DESCRIBE")
+        house.clock.now += TIMEOUT_S + 10
+        assert await other.closed()
+        viewer.leave()
+        other.leave()
+        assert "could not be looked after" in caplog.text
+        caplog.clear()
+
+    visit(main)
+
+
 def test_a_viewer_that_stops_reading_holds_nobody_up_and_is_cut(
     visit: Any, video_footage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
