@@ -6,7 +6,8 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
 
-from gateway.http.access import ADMIN, Proof, Right
+from gateway.access.proxy import MAX_USER_CHARS
+from gateway.http.access import ADMIN, ANONYMOUS, Proof, Right
 from gateway.web.caller import access, decide, host_name, note, plain_request, safe_next
 from gateway.web.cookies import form_token_good, log_in, log_out
 from gateway.web.errors import failure
@@ -44,7 +45,10 @@ def wall() -> Response:
     rights = grant.rights if grant is not None else frozenset[Right]()
     admin, operator = Right.ADMIN in rights, Right.OPERATE in rights
     person = decision.user is not None and access().keyring.hash_of(decision.user) is not None
-    return make_response(render_template("wall.html", admin=admin, operator=operator, user=decision.user, person=person))
+    page = render_template(
+        "wall.html", admin=admin, operator=operator, user=decision.user, person=person, anonymous=decision.user == ANONYMOUS
+    )
+    return make_response(page)
 
 
 @pages.get("/login")
@@ -122,7 +126,7 @@ def _login_page(error: str = "", error_key: str = "", status: int = 200) -> Resp
     target = safe_next(request.values.get("next"))
     page = render_template(
         "login.html", error=error, error_key=error_key, next=target, https_url=_https_url(target),
-        only_admin=not access().keyring.accounts,
+        only_admin=not access().keyring.accounts, username=request.form.get("username", "").strip()[:MAX_USER_CHARS],
     )  # fmt: skip
     response = make_response(page)
     response.status_code = status

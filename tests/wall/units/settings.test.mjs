@@ -32,6 +32,25 @@ test("a device remembers view, layouts, orders, own views and tour", () => {
   assert.deepEqual(new Settings(storage).orders, {});
 });
 
+test("what another window has saved meanwhile is not written over", () => {
+  const storage = new Storage();
+  const [one, other] = [new Settings(storage), new Settings(storage)];
+  assert.deepEqual([one.ownViews, other.ownViews], [[], []]);
+  other.ownViews = [{ id: "own:1", name: "Night shift", cameras: ["a"] }];
+  one.setLayout("all", "2x2");
+  assert.deepEqual(new Settings(storage).ownViews.map((view) => view.name), ["Night shift"]);
+  assert.deepEqual(one.ownViews, other.ownViews);
+});
+
+test("a view that is removed leaves neither order nor layout to the next one of its number", () => {
+  const settings = new Settings(new Storage());
+  settings.ownViews = [{ id: "own:1", name: "First", cameras: ["a"] }];
+  settings.setLayout("own:1", "1");
+  settings.setOrder("own:1", ["a"]);
+  settings.removeView("own:1");
+  assert.deepEqual([settings.ownViews, settings.layoutOf("own:1"), settings.orders], [[], null, {}]);
+});
+
 test("damaged or foreign content is dropped", () => {
   for (const text of ["", "{", "[]", "null", '"x"', '{"view":7,"layouts":{"all":"9x9"},"orders":{"all":[1]},"ownViews":[{"id":"x"},7],"tourSeconds":1}']) {
     const settings = new Settings(new Storage(text));

@@ -10,5 +10,5 @@ export function showHelp(i18n) {
     for (const text of shown) term.append(text === "…" ? element("span", "to", text) : element("kbd", "", text));
     list.append(term, element("dd", "", i18n.t(`key.${command}`)));
   }
-  body.append(list, element("p", "dialog-note", i18n.t("help.mouse")));
+  body.append(list, element("p", "dialog-note", i18n.t("help.mouse")), element("p", "dialog-note", i18n.t("help.ptz")));
 }

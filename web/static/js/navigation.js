@@ -5,7 +5,7 @@
  */
 import { formatAddress, parseAddress } from "./address.js";
 import { commonAspect, wrapped } from "./layout.js";
-import { ALL, catalogue, findView, LINKED, moved, newViewId } from "./views.js";
+import { ALL, catalogue, findView, LINKED, moved, newViewId, ordered } from "./views.js";
 
 export class Navigation {
   #stage;
@@ -17,6 +17,8 @@ export class Navigation {
   #views = [];
   #view = null;
   #wanted = { view: null, layout: null, page: 0, focus: null, linked: null };
+  /** The layout that this device remembered for the view when it was chosen; another window may change that. */
+  #remembered = { view: null, layout: null };
   #tourSeconds = 0;
   #returning = false;
 
@@ -47,7 +49,7 @@ export class Navigation {
   }
 
   get layout() {
-    return this.#wanted.layout ?? this.#settings.layoutOf(this.#view?.id) ?? this.#view?.layout ?? "auto";
+    return this.#wanted.layout ?? this.#remembered.layout ?? this.#view?.layout ?? "auto";
   }
 
   /** Whether the order of the view was changed on this device. */
@@ -72,10 +74,14 @@ export class Navigation {
       this.#view = null;
       return;
     }
-    const { linked, focus, page } = this.#wanted;
+    const { linked, page } = this.#wanted;
     this.#views = catalogue(this.#cameras, this.#siteViews, this.#settings.ownViews, this.#settings.orders, linked);
     this.#view = findView(this.#views, this.#wanted.view);
-    const ids = this.#view.cameras;
+    const { id, cameras: ids } = this.#view;
+    if (this.#remembered.view !== id) this.#remembered = { view: id, layout: this.#settings.layoutOf(id) };
+    // A camera that was taken away, or that this user may not see, is not large: else the keys would be those of a large picture.
+    const focus = ids.includes(this.#wanted.focus) ? this.#wanted.focus : null;
+    this.#wanted.focus = focus;
     const aspect = commonAspect(this.#cameras.filter((one) => ids.includes(one.id)).map((one) => one.streams[0] ?? {}));
     this.#stage.show({ ids, layout: this.layout, page, focus, aspect });
     this.settled();
@@ -91,6 +97,7 @@ export class Navigation {
 
   chooseView(id) {
     this.#wanted = { ...this.#wanted, view: id, layout: null, page: 0, focus: null };
+    this.#remembered.view = null;
     this.#settings.view = id === LINKED ? null : id;
     this.refresh();
   }
@@ -115,6 +122,13 @@ export class Navigation {
       this.#stage.select(id);
     }
     return true;
+  }
+
+  /** Goes to a camera in this view if it is there, else among all. */
+  reveal(id) {
+    if (this.goTo(id)) return;
+    this.chooseView(ALL);
+    this.goTo(id);
   }
 
   /** To the next page (1) or the one before (-1); with a large picture, to the next camera. False if there is only one. */
@@ -170,13 +184,15 @@ export class Navigation {
   /** Keeps a view of this device: `id` null makes a new one. */
   saveView(id, name, cameras) {
     const own = this.#settings.ownViews;
-    const saved = { id: id ?? newViewId(own), name, cameras };
-    this.#settings.ownViews = id ? own.map((one) => (one.id === id ? saved : one)) : [...own, saved];
+    const away = (own.find((one) => one.id === id)?.cameras ?? []).filter((other) => !this.#cameras.some((one) => one.id === other));
+    const saved = { id: id ?? newViewId(own), name, cameras: [...cameras, ...away] };
+    const others = own.filter((one) => one.id !== saved.id);
+    this.#settings.ownViews = others.length < own.length ? own.map((one) => (one.id === id ? saved : one)) : [...own, saved];
     this.chooseView(saved.id);
   }
 
   removeView(id) {
-    this.#settings.ownViews = this.#settings.ownViews.filter((one) => one.id !== id);
+    this.#settings.removeView(id);
     this.chooseView(ALL);
   }
 
@@ -188,10 +204,12 @@ export class Navigation {
 
   #setOrder(ids) {
     const { id, kind } = this.#view;
+    // Cameras that are not there at the moment keep their places.
     if (kind === "own") {
-      this.#settings.ownViews = this.#settings.ownViews.map((own) => (own.id === id ? { ...own, cameras: ids } : own));
+      const reordered = (own) => ({ ...own, cameras: ordered(own.cameras, ids) });
+      this.#settings.ownViews = this.#settings.ownViews.map((own) => (own.id === id ? reordered(own) : own));
     } else if (kind === "linked") {
-      this.#wanted.linked = ids;
+      this.#wanted.linked = ordered(this.#wanted.linked, ids);
     } else {
       this.#settings.setOrder(id, ids);
     }
@@ -204,7 +222,10 @@ export class Navigation {
       this.#writeAddress();
       return;
     }
+    const wasEnlarged = this.enlarged;
     const changed = this.#follow(parseAddress(window.location.hash));
+    // A tour of one page goes from large picture to large picture: who goes back from one wants none.
+    if (wasEnlarged && !this.enlarged && this.#tourSeconds > 0 && this.#stage.pages < 2) this.#onTour(0);
     this.refresh();
     // Only now it is known how many pages there are to be turned.
     if (changed) this.#onTour(this.#tourSeconds);
@@ -223,11 +244,13 @@ export class Navigation {
 
   #writeAddress() {
     if (this.#returning) return; // the address is about to become an older one
-    const { id, kind, cameras, layout: ordinary } = this.#view;
+    const { id, kind, layout: proposed } = this.#view;
+    const own = kind === "own" ? this.#settings.ownViews.find((one) => one.id === id)?.cameras : null;
     const hash = formatAddress({
-      view: id === ALL ? null : id,
-      cameras: kind === "own" || kind === "linked" ? cameras : null,
-      layout: this.layout === (ordinary ?? "auto") ? null : this.layout,
+      view: id,
+      cameras: kind === "linked" ? this.#wanted.linked : own,
+      // Who is sent the address remembers another one; what the configuration proposes may change there, and is followed.
+      layout: this.layout === proposed ? null : this.layout,
       page: this.#stage.page,
       focus: this.#stage.focused?.id,
       tour: this.#tourSeconds,

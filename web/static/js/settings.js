@@ -1,8 +1,9 @@
 /**
  * What this device remembers of its wall: the view shown last, a layout per view, orders, views of its own, the tour.
  *
- * In localStorage, because a wall screen, a desk and a phone want different things under one login. Damaged or foreign
- * content is dropped; a browser without storage forgets at the next load, and nothing else.
+ * In localStorage, because a wall screen, a desk and a phone want different things under one login. It is read anew each time:
+ * another window of this browser may have written meanwhile, and what it has saved must not be written over. Damaged or
+ * foreign content is dropped; a browser without storage forgets at the next load, and nothing else.
  */
 import { LAYOUTS } from "./layout.js";
 
@@ -13,12 +14,12 @@ const MOST_OWN_VIEWS = 50;
 
 export class Settings {
   #storage;
-  #values;
+  #text = null;
+  #known = checked({});
 
   /** `storage` is localStorage or anything like it, or null. */
   constructor(storage) {
     this.#storage = storage;
-    this.#values = checked(read(storage));
   }
 
   get view() {
@@ -65,10 +66,27 @@ export class Settings {
     this.#change({ orders: ids ? { ...others, [viewId]: ids } : others });
   }
 
+  /** A view of this device is gone, and its number free for another one. */
+  removeView(viewId) {
+    const { [viewId]: _order, ...orders } = this.#values.orders;
+    const { [viewId]: _layout, ...layouts } = this.#values.layouts;
+    this.#change({ orders, layouts, ownViews: this.ownViews.filter((view) => view.id !== viewId) });
+  }
+
+  get #values() {
+    const text = read(this.#storage);
+    if (text !== this.#text) {
+      this.#text = text;
+      this.#known = checked(parsed(text));
+    }
+    return this.#known;
+  }
+
   #change(values) {
-    this.#values = { ...this.#values, ...values };
+    this.#known = { ...this.#values, ...values };
     try {
-      this.#storage?.setItem(KEY, JSON.stringify(this.#values));
+      this.#storage?.setItem(KEY, JSON.stringify(this.#known));
+      this.#text = read(this.#storage);
     } catch {
       // Full or forbidden: the choice holds until the page is left.
     }
@@ -86,7 +104,15 @@ export function browserStorage() {
 
 function read(storage) {
   try {
-    return JSON.parse(storage?.getItem(KEY) ?? "{}");
+    return storage?.getItem(KEY) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text ?? "{}");
   } catch {
     return {};
   }

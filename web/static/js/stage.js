@@ -17,6 +17,8 @@ export class Stage {
   #wanted = { ids: [], layout: "auto", page: 0, focus: null, aspect: WIDE };
   #arrangement = null;
   #pageIds = [];
+  /** First camera of the page that somebody chose: a phone that is turned there and back shows that page again. */
+  #anchor = null;
   #selected = null;
   #focused = null;
   #haltTimer = null;
@@ -34,7 +36,7 @@ export class Stage {
       if (id) this.#markSelected(id);
     });
     new ResizeObserver(() => {
-      this.#arrange();
+      this.#arrange(this.#anchor);
       this.#onArranged();
     }).observe(area);
   }
@@ -89,7 +91,10 @@ export class Stage {
    * @param {{ids: string[], layout: string, page: number, focus: string|null, aspect: number}} wanted
    */
   show(wanted) {
+    const before = this.#wanted;
     this.#wanted = { ...wanted, ids: wanted.ids.filter((id) => this.#tiles.has(id)) };
+    const same = before.page === wanted.page && before.layout === wanted.layout && before.ids.join() === this.#wanted.ids.join();
+    if (!same) this.#anchor = null;
     this.#arrange();
   }
 
@@ -138,7 +143,8 @@ export class Stage {
     this.#play();
   }
 
-  #arrange() {
+  /** `anchor` is a camera whose page is to be shown, or null for the page that is wanted. */
+  #arrange(anchor = null) {
     const { ids, layout, aspect } = this.#wanted;
     const style = getComputedStyle(this.#area);
     const width = this.#area.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
@@ -149,9 +155,12 @@ export class Stage {
       this.#pageIds = [];
       this.#focused = null;
     } else {
-      this.#wanted.page = wrapped(Math.min(this.#wanted.page, arrangement.pages - 1), arrangement.pages);
-      const first = this.#wanted.page * arrangement.perPage;
-      this.#pageIds = ids.slice(first, first + arrangement.perPage);
+      const { pages, perPage } = arrangement;
+      if (ids.includes(anchor)) this.#wanted.page = pageOf(ids.indexOf(anchor), perPage);
+      this.#wanted.page = wrapped(Math.min(this.#wanted.page, pages - 1), pages);
+      const first = this.#wanted.page * perPage;
+      this.#pageIds = ids.slice(first, first + perPage);
+      this.#anchor ??= this.#pageIds[0] ?? null;
       this.#focused = ids.includes(this.#wanted.focus) ? this.#wanted.focus : null;
       this.#draw(arrangement);
     }

@@ -77,6 +77,7 @@ export default {
 
   "help.title": "Keys",
   "help.mouse": "Double click for the large picture, wheel or two fingers to zoom, drag to move. Drag a tile onto another one to change the order. On a phone, swipe to turn pages.",
+  "help.ptz": "In the large picture of a camera that can be steered: arrow keys move it (with Shift slowly), + and − zoom, Home goes home, 1 to 9 go to its presets.",
   "dialog.close": "Close",
 
   "share.title": "Addresses of {name}",

@@ -77,6 +77,7 @@ export default {
 
   "help.title": "按键",
   "help.mouse": "双击显示大画面，滚轮或双指缩放，拖动可移动画面。将一个画面拖到另一个上可改变顺序。在手机上左右滑动翻页。",
+  "help.ptz": "放大的画面若来自云台摄像机：方向键转动（按住 Shift 慢速），+ 和 − 变焦，Home 回到原位，1 到 9 转到预置位。",
   "dialog.close": "关闭",
 
   "share.title": "{name} 的地址",

@@ -11,12 +11,16 @@ export function swipeOf({ dx, dy, ms }) {
   return dx < 0 ? 1 : -1;
 }
 
+/** What a finger works on a tile: to steer a camera is no swipe. */
+const CONTROLS = "button, a, input, .ptz-host";
+
 /** Calls `turn(-1 | 1)` for swipes on `element`, while `enabled()`. */
 export function onSwipe(element, enabled, turn) {
   let start = null;
   element.addEventListener("touchstart", (event) => {
     const [touch] = event.touches;
-    start = event.touches.length === 1 ? { x: touch.clientX, y: touch.clientY, at: event.timeStamp } : null;
+    const swipes = event.touches.length === 1 && !event.target.closest(CONTROLS);
+    start = swipes ? { x: touch.clientX, y: touch.clientY, at: event.timeStamp } : null;
   }, { passive: true });
   element.addEventListener("touchend", (event) => {
     const [touch] = event.changedTouches;

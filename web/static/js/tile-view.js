@@ -98,6 +98,7 @@ export class TileView {
     this.#once("frozen", face.frozen, (frozen) => root.toggleAttribute("data-frozen", frozen));
     this.#once("label", face.label, (label) => root.setAttribute("aria-label", label));
     this.#text("name", face.name);
+    this.#once("title of name", face.name, (name) => this.#parts.name.setAttribute("title", name));
     this.#text("title", face.stateText);
     this.#text("badge", face.stateText);
     this.#text("reason", face.reason);

@@ -1,5 +1,9 @@
-/** The bar's words on the whole site: how many cameras are live, the gateway's time, and news for screen readers. */
+/**
+ * The bar's words on the whole site: how many cameras are live and which are not, the gateway's time, and news for screen
+ * readers. A camera that is switched off is not missed.
+ */
 import { timeOfDay } from "./clock.js";
+import { Menu } from "./menu.js";
 import { TileState } from "./state.js";
 
 export class WallStatus {
@@ -9,11 +13,16 @@ export class WallStatus {
   #counts = document.getElementById("counts");
   #time = document.getElementById("clock");
   #announced = new Map();
+  #missing = [];
 
-  constructor(i18n, clock, announcer) {
+  /** `reveal(id)` is called with the camera that was chosen from those that are not live. */
+  constructor(i18n, clock, announcer, reveal) {
     this.#i18n = i18n;
     this.#clock = clock;
     this.#announcer = announcer;
+    new Menu(this.#counts, () => this.#missing.map(({ id, name, state }) => ({
+      label: name, hint: i18n.t(`state.${state}`), icon: "expand", action: () => reveal(id),
+    })));
   }
 
   /** Several times a second. @param {Map<string, import("./tile.js").Tile>} tiles */
@@ -26,16 +35,20 @@ export class WallStatus {
   }
 
   showCounts(tiles, site) {
-    const total = tiles.size;
-    const live = [...tiles.values()].filter((tile) => tile.state === TileState.LIVE).length;
+    const wanted = [...tiles.values()].filter((tile) => tile.state !== TileState.DISABLED);
+    this.#missing = wanted.filter((tile) => tile.state !== TileState.LIVE);
+    const total = wanted.length;
+    const live = total - this.#missing.length;
     const title = total === 0 ? site : `${live}/${total} · ${site}`;
     const long = this.#i18n.t("bar.live_count", { live, total });
     if (document.title === title && this.#counts.firstElementChild.textContent === long) return;
     document.title = title;
     this.#counts.hidden = total === 0;
     this.#counts.querySelector(".long").textContent = long;
+    this.#counts.setAttribute("aria-label", long); // a narrow bar shows the numbers alone
     this.#counts.querySelector(".short").textContent = `${live}/${total}`;
     this.#counts.classList.toggle("all-live", live === total);
+    this.#counts.disabled = live === total;
   }
 
   /** Tells screen readers of cameras that were lost or came back; not of every hiccup. */

@@ -88,7 +88,7 @@ class Wall {
   constructor(transports, clock) {
     this.#transports = transports;
     this.#clock = clock;
-    this.#status = new WallStatus(this.#i18n, clock, this.#announcer);
+    this.#status = new WallStatus(this.#i18n, clock, this.#announcer, (id) => this.#navigation.reveal(id));
     this.#commands = new TileCommands({ i18n: this.#i18n, announcer: this.#announcer, clock });
     this.#feed = new CameraFeed({
       clock,
@@ -166,7 +166,7 @@ class Wall {
     if (this.#large) this.#large.picture.update(this.#camera(this.#large.tile.id));
     byId("loading").hidden = true;
     byId("empty").hidden = cameras.length > 0;
-    byId("controls").hidden = cameras.length === 0;
+    byId("controls").hidden = byId("tour-menu").hidden = cameras.length === 0;
     if (cameras.length === 0) {
       this.#grid.hidden = true;
       byId("empty-view").hidden = true;
@@ -258,8 +258,9 @@ class Wall {
   }
 
   #onKey(event) {
-    if (typesText(event.target) || !this.#navigation.view) return;
+    if (typesText(event.target)) return;
     const command = commandFor(event);
+    if (!this.#navigation.view && command !== "help") return;
     if (!command || (command === "focus" && event.target.closest("button, a"))) return;
     event.preventDefault();
     if (command === "number") this.#numbers.press(event.key, this.#navigation.view.cameras.length);
@@ -311,7 +312,8 @@ class Wall {
     };
     const ofWall = {
       back: () => {
-        if (this.#tour.running) this.#setTour(0);
+        // In a tour of pages somebody who has looked at one camera gives the wall back to the tour.
+        if (this.#tour.running && !this.#heldByPicture) this.#setTour(0);
         this.#navigation.leave();
       },
       pageBack: () => this.#turn(-1),
@@ -331,6 +333,11 @@ class Wall {
     };
     if (tile) ofTile[command]?.();
     ofWall[command]?.();
+  }
+
+  /** A picture that somebody has made large stands in the way of a tour of pages: it may be what is being watched. */
+  get #heldByPicture() {
+    return this.#large !== null && this.#stage.pages > 1;
   }
 
   #turn(way) {
@@ -395,6 +402,7 @@ class Wall {
     this.#life.tick();
     for (const tile of this.#tiles.values()) tile.tick();
     const now = performance.now();
+    if (this.#heldByPicture) this.#tour.interact(now);
     if (this.#navigation.view && this.#tour.tick(now)) this.#navigation.turn(1);
     this.#bar.renderTour(this.#tour.running ? this.#tour.countdown(now) : null);
     this.#showTools();

@@ -50,7 +50,10 @@ class WatchPage {
       this.#feed.stop();
       this.#tile?.halt();
     },
-    show: () => this.#feed.start(), // the tile goes on with the first report
+    show: () => {
+      this.#feed.start();
+      if (this.#ended.hidden) this.#tile?.run(); // not only with a report: where none comes, the tile has to say so
+    },
     slept: () => {
       this.#feed.poke();
       this.#tile?.restart();
@@ -113,6 +116,7 @@ class WatchPage {
       return;
     }
     this.#ended.hidden = true;
+    this.#player.hidden = false;
     // A page for the small stream shows that one and no other.
     const streams = report.streams.filter((stream) => stream.id === this.#streamId);
     this.#camera = { ...report, streams: streams.length ? streams : report.streams };
@@ -157,7 +161,7 @@ class WatchPage {
     if (typesText(event.target)) return;
     const command = commandFor(event);
     if (command === "select" && this.#picture?.pan(event.key)) event.preventDefault();
-    else if (command && !event.target.closest("button")) this.#run(command);
+    else if (command) this.#run(command);
   }
 
   #run(command) {
@@ -198,6 +202,7 @@ class WatchPage {
 
   #end(key) {
     this.#tile?.halt();
+    this.#player.hidden = true; // a tile that was halted would say that it is connecting
     this.#ended.textContent = this.#i18n.t(key);
     this.#ended.hidden = false;
   }
