@@ -1,8 +1,11 @@
 """Collects audio between two cuts and gives it exact, gapless times.
 
 Pure; used by the cutter on the event loop. A part must not wait for audio: the last frame of a run gets the source's guess as
-its duration, and the next run begins where that guess ended if the truth differs by less than half a frame (publishers
-count in milliseconds). A larger difference is a lost packet and stays visible as one.
+its duration, and the next run begins where that guess ended, whether the truth differs by a millisecond (publishers count in
+them) or by lost packets: its first frame then lasts longer and is heard early. Browsers play sound and picture from one
+buffer, and a hole of two frames in either makes both wait for the next keyframe (Media Source Extensions, coded frame
+processing; seen with hls.js in Chromium: 43 ms of lost sound stopped a picture with a GOP of 4 s for 5 s). For the same reason
+sound fills an epoch from its first picture to the end of its last one, but for the first epoch, which follows nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from gateway.media.frame import Frame
 
 MAX_HOLE_S = 10.0
 """A longer sample would overflow players' buffers of one track against the other; the frame keeps its own duration."""
+EDGE_S = 1.0
+"""Sound that begins or ends further from its pictures than this is not stretched: no single frame is to last that long."""
 MAX_PENDING_FRAMES = 4096
 """Audio that keeps coming while no video closes a part: 87 s of AAC at 48 kHz. Older frames are let go."""
 
@@ -21,9 +26,12 @@ MAX_PENDING_FRAMES = 4096
 class AudioQueue:
     """Audio frames on their way into parts."""
 
-    def __init__(self, track_id: int, shift: int) -> None:
+    def __init__(self, track_id: int, shift_s: int, clock_rate: int) -> None:
+        """`shift_s` is added to all times."""
         self._track_id = track_id
-        self._shift = shift
+        self._clock_rate = clock_rate
+        self._shift_s = shift_s
+        self._shift = shift_s * clock_rate
         self._frames: deque[Frame] = deque(maxlen=MAX_PENDING_FRAMES)
         self._expected: int | None = None
         self.size = 0
@@ -36,8 +44,22 @@ class AudioQueue:
         self._frames.append(frame)
         self.size += len(frame.payload)
 
-    def take(self, until_s: float | None) -> TrackRun | None:
-        """The frames that begin before `until_s` (seconds of the stream's timeline; None: all), or None if there are none."""
+    def ticks(self, ticks: int, clock_rate: int) -> int:
+        """A time of another track in ticks of this one, shifted."""
+        return (ticks + self._shift_s * clock_rate) * self._clock_rate // clock_rate
+
+    def begin(self, at: int) -> None:
+        """The first frame lasts from `at` on (ticks, with the shift), unless it begins before or much later."""
+        if self._expected is None and self._frames:
+            late = self._frames[0].dts + self._shift - at
+            if 0 < late <= EDGE_S * self._frames[0].config.clock_rate:
+                self._expected = at
+
+    def take(self, until_s: float | None, end: int | None = None) -> TrackRun | None:
+        """The frames that begin before `until_s` (seconds of the stream's timeline; None: all), or None if there are none.
+
+        The last one lasts until `end` (ticks, with the shift) if it nearly does.
+        """
         taken: list[Frame] = []
         while self._frames and (until_s is None or self._frames[0].seconds < until_s):
             frame = self._frames.popleft()
@@ -50,9 +72,12 @@ class AudioQueue:
         following: list[Frame | None] = [*taken[1:], self._frames[0] if self._frames else None]
         samples = []
         for frame, after in zip(taken, following, strict=True):
-            duration = max(1, frame.duration) if after is None else max(1, after.dts + self._shift - time)
+            until = frame.dts + max(1, frame.duration) if after is None else after.dts
+            duration = max(1, until + self._shift - time)
             if duration > longest:
                 duration = max(1, frame.duration)
+            if after is None and end is not None and 0 < end - time - duration <= EDGE_S * frame.config.clock_rate:
+                duration = end - time
             samples.append(Sample(frame.payload, duration, 0, True))
             time += duration
         self._expected = time
@@ -60,6 +85,7 @@ class AudioQueue:
 
     def _start(self, frame: Frame) -> int:
         start = frame.dts + self._shift
-        if self._expected is not None and abs(start - self._expected) <= max(1, frame.duration) // 2:
+        early = max(1, frame.duration) // 2
+        if self._expected is not None and -early <= start - self._expected <= MAX_HOLE_S * frame.config.clock_rate:
             return self._expected
         return start

@@ -16,6 +16,7 @@ from gateway.hls.playlist import SKIP_TARGETS, MediaPlaylist, media_playlist, mu
 from gateway.hls.viewers import Viewers
 from gateway.hls.window import Window
 from gateway.media.demand import Hold
+from gateway.media.state import State
 from gateway.media.stream import Stream
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ IDLE_KIND = "hls-idle"
 """Kind of the claim that bridges it; not a viewer."""
 GZIP_LEVEL = 4
 """A 5 kB playlist shrinks to a tenth in 60 microseconds; higher levels gain nothing on text this regular."""
+STALE_TARGETS = 3
+"""So many target durations after the last part of a camera that is away, its playlist is given to nobody new."""
 FORMER_S = 30.0
 """What was listed before a change of the pace stays fetchable this long: twice the longest buffer of a live player."""
 MAX_VARIANTS = 256
@@ -65,7 +68,7 @@ class Channel:
         completed: Callable[[float], None] | None = None,
     ) -> None:
         self.stream = stream
-        self.window = Window(pace, window_s, first_number=first_number, changed=self._wake, completed=completed)
+        self.window = Window(pace, window_s, first_number=first_number, changed=self._on_change, completed=completed)
         self._pace = pace
         self._former: Window | None = None
         self._former_until = 0.0
@@ -74,7 +77,7 @@ class Channel:
         self.closed = False
         self._monotonic = monotonic
         self._idle_hold: Hold | None = None
-        self._used_at = monotonic()
+        self._used_at = self._changed_at = monotonic()
         self._pulse = asyncio.Event()
         self._skip_s = window_s
         """A playlist offers delta updates for its whole life or never, whatever becomes of its length."""
@@ -84,6 +87,13 @@ class Channel:
         self._joined: tuple[Window | None, int, bytes] = (None, -1, b"")
         self.changed: Callable[[], None] | None = None
         """Called after every change, by which a request that waits may be answered; for the express lane."""
+
+    @property
+    def stale(self) -> bool:
+        """The camera is away, and what is listed was long ago."""
+        if self.stream.status.state is State.LIVE or not self.window.segments:
+            return False
+        return self._monotonic() - self._changed_at > STALE_TARGETS * self.window.cutter.target_duration
 
     def attach(self) -> None:
         """Start (or go on) cutting the stream."""
@@ -116,13 +126,17 @@ class Channel:
         if pace == self._pace:
             self.window.set_length(window_s)
             return
+        self._skip_s = window_s
+        self._succeed(pace, window_s)
+
+    def _succeed(self, pace: Pace, window_s: float) -> None:
         attached = self.attached
         if attached:
             self.stream.unsubscribe(self.window)
             self.attached = False
-        self._former, self.window = self.window, self.window.successor(pace, window_s, self._wake)
+        self._former, self.window = self.window, self.window.successor(pace, window_s, self._on_change)
         self._former_until = self._monotonic() + FORMER_S
-        self._pace, self._skip_s = pace, window_s
+        self._pace = pace
         self._rendered_version, self._joined = -1, (None, -1, b"")
         if attached:
             self.attach()
@@ -158,6 +172,9 @@ class Channel:
         self.viewers.sweep()
         if self._former is not None and self._monotonic() >= self._former_until:
             self._former = None
+        if self.attached and not self.viewers and self.window.cutter.outgrown:
+            log.info("stream %s: hls: keyframes come further apart than they did, the playlist is begun anew", self.stream.id)
+            self._succeed(self._pace, self.window.length_s)
         if not on_demand:
             if self._idle_hold is not None:
                 hold, self._idle_hold = self._idle_hold, None
@@ -250,6 +267,10 @@ class Channel:
             self._rendered_version = self.window.version
             self._rendered.clear()
             self._templates.clear()
+
+    def _on_change(self) -> None:
+        self._changed_at = self._monotonic()
+        self._wake()
 
     def _wake(self) -> None:
         pulse, self._pulse = self._pulse, asyncio.Event()

@@ -95,6 +95,7 @@ class Cutter:
         self._part_bytes = 0
         self._part_start = 0
         self._segment_start = 0
+        self._epoch_start = 0
         self._segment_bytes = 0
         self._interval = 0.0
         self._target = 0
@@ -103,6 +104,7 @@ class Cutter:
         self._last_key: int | None = None
         self._first_lead: int | None = None
         self._longest_s = 0.0
+        self._longest_gop_s = 0.0
         self._sealed = False
         self.part_target_us = 0
         """PART-TARGET; 0 until the frame interval is known."""
@@ -121,6 +123,12 @@ class Cutter:
         """Payload held for parts that are not closed yet."""
         waiting = sum(len(frame.payload) for frame in self._waiting)
         return waiting + self._part_bytes + (self._audio.size if self._audio else 0)
+
+    @property
+    def outgrown(self) -> bool:
+        """GOPs have become longer than the promised TARGETDURATION holds: segments have to be cut without a keyframe."""
+        wanted_s = pace.segment_length(self._longest_gop_s, self._pace.segment_s) if self._longest_gop_s else 0.0
+        return self._fitting(wanted_s) > self.target_duration
 
     def seal(self) -> None:
         """A client has seen the playlist: from now on both targets are promises."""
@@ -168,6 +176,11 @@ class Cutter:
         if frame.discontinuity and self._waiting:
             self._waiting = []
         self._waiting.append(frame)
+        if self._sealed and self.part_target_us:
+            # promised between the first frame of this epoch and now
+            self._set_target(self.part_target_us // 1000)
+            waiting, self._waiting = self._waiting, []
+            return [cut for held in waiting for cut in self._lead_frame(held)]
         span_s = (frame.dts - self._waiting[0].dts) / self._clock
         intervals = len(self._waiting) - 1
         if intervals < MEASURE_MIN_INTERVALS or (intervals < MEASURE_FRAMES and span_s < MEASURE_S):
@@ -199,7 +212,7 @@ class Cutter:
 
     def _queue_audio(self, frame: Frame) -> None:
         if self._audio is None:
-            self._audio = AudioQueue(2, self._shift(frame) * frame.config.clock_rate)
+            self._audio = AudioQueue(2, self._shift(frame), frame.config.clock_rate)
         self._audio.add(frame)
 
     def _lead_frame(self, frame: Frame) -> list[Cut]:
@@ -217,7 +230,7 @@ class Cutter:
             self._keyframe(frame)
         self._settle(frame)
         if not self._part and (not cuts or cuts[-1].epoch != self._epoch):
-            self._part_start = self._segment_start = frame.dts - self._slack
+            self._part_start = self._segment_start = self._epoch_start = frame.dts - self._slack
         self._part.append(frame)
         self._part_bytes += len(frame.payload)
         return cuts
@@ -361,15 +374,27 @@ class Cutter:
         samples = _samples(frames, times, boundary)
         shift = self._shift(frames[0]) * self._clock
         lead = TrackRun(1, start + shift, samples)
-        audio = self._audio.take(audio_until_s) if self._audio is not None else None
+        audio = self._take_audio(audio_until_s, boundary)
         return (lead,) if audio is None else (lead, audio)
+
+    def _take_audio(self, until_s: float | None, boundary: int) -> TrackRun | None:
+        queue = self._audio
+        if queue is None:
+            return None
+        if self._epoch > 1:
+            queue.begin(queue.ticks(self._epoch_start, self._clock))
+        return queue.take(until_s, queue.ticks(boundary, self._clock) if until_s is None else None)
 
     def _us(self, ticks: int) -> int:
         return ticks * 1_000_000 // self._clock
 
     def _keyframe(self, frame: Frame) -> None:
-        if self._last_key is not None and (not self._sealed or not self.settled):
-            self._measured_gop((frame.dts - self._last_key) / self._clock)
+        if self._last_key is not None:
+            gop_s = (frame.dts - self._last_key) / self._clock
+            if self._sealed and self.settled:
+                self._longest_gop_s = max(self._longest_gop_s, gop_s)
+            else:
+                self._measured_gop(gop_s)
         self._last_key = frame.dts
 
     def _measured_gop(self, gop_s: float) -> None:

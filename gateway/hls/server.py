@@ -34,8 +34,9 @@ from gateway.metrics.histogram import Histogram
 log = logging.getLogger(__name__)
 
 PREFIX = "/hls/"
-START_WAIT_S = 10.0
-"""How long a playlist request waits for a stream that is just starting; players give up after 10 to 20 s."""
+START_WAIT_S = 18.0
+"""How long a playlist request waits for a stream that is just starting: a segment of 10 s and the connection before it. hls.js
+gives up after 20 s, GStreamer after 15."""
 RETRY_AFTER_S = 2
 BLOCK_TARGETS = 3
 """A blocked request gets 503 after this many target durations (6.2.5.2)."""
@@ -164,7 +165,7 @@ class HlsService:
     def serving(self, stream_id: str) -> Channel | None:
         """The channel of a stream that is being cut and whose playlist can be had; None otherwise."""
         channel = self._channels.get(stream_id)
-        if channel is None or not channel.attached or not channel.window.ready:
+        if channel is None or not channel.attached or not channel.window.ready or channel.stale:
             return None
         return channel if self._resolve(stream_id) is channel.stream else None
 
@@ -195,6 +196,10 @@ class HlsService:
         if self.turns_away(channel, viewer):
             return _unavailable(self.closed_to_new or "the gateway is short of resources; try again later")
         if rest in ("index.m3u8", "live.m3u8"):
+            if channel.stale and (rest == "index.m3u8" or not channel.viewers.knows(viewer)):
+                # Who watches already waits for the camera's return; to who comes now the past would look live.
+                channel.use(on_demand=not self._always(stream))
+                return _late(channel, "no new picture for some time")
             on_demand = not self._always(stream)
             with channel.viewers.present(viewer):
                 channel.use(on_demand=on_demand)

@@ -111,6 +111,11 @@ class Window:
         window.frugal = self.frugal
         return window
 
+    @property
+    def length_s(self) -> float:
+        """How much is kept, as it was asked for."""
+        return self._window_us / 1e6
+
     def set_length(self, window_s: float) -> None:
         """Keep this much from the next segment on."""
         self._window_us = round(window_s * 1e6)
@@ -198,7 +203,10 @@ class Window:
         complete = [segment for segment in self._listed if segment.complete]
         if not complete:
             return 0, 0
-        peak = max(segment.size * 8e6 / segment.duration_us for segment in complete)
+        # a segment that a broken session left at a few pictures is all keyframe, and no measure of what a network must carry
+        least_us = self.cutter.target_duration * 500_000
+        usual = [segment for segment in complete if segment.duration_us >= least_us] or complete
+        peak = max(segment.size * 8e6 / segment.duration_us for segment in usual)
         average = sum(segment.size for segment in complete) * 8e6 / sum(segment.duration_us for segment in complete)
         return round(peak), round(average)
 

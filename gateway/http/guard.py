@@ -23,6 +23,9 @@ BASIC_CHALLENGE = ("www-authenticate", 'Basic realm="Camera Gateway", charset="U
 TOKEN_MARK = "~"
 """No stream id begins with it."""
 
+OPEN_TO_SCRIPTS = "/hls/"
+"""What pages of other sites may fetch with credentials of their own."""
+
 _URI_ATTRIBUTE = re.compile(r'(?<=URI=")([^"]*)(?=")')
 _ABSOLUTE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|/")
 
@@ -98,6 +101,8 @@ def guarded_websocket(access: Access, handler: WebSocketHandler, right: Right = 
 def refusal(request: Request, decision: Decision) -> Response:
     """The answer to whoever is not allowed."""
     headers = _plain_headers()
+    if request.path.startswith(OPEN_TO_SCRIPTS):
+        headers += (("access-control-allow-origin", "*"),)  # else a page of another site sees a broken network, and no 401
     if decision.status == 401 and wants_challenge(request):
         headers += (BASIC_CHALLENGE,)
     if decision.retry_after > 0:

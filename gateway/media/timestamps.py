@@ -135,6 +135,7 @@ class _TrackTimeline:
         self._untimed_start = False
         self._suspect: int | None = None
         self._reorder = 0
+        self._declared = False
         self._recent: list[int] = []
 
     def join(self, pts: int | None, rate: int, arrival: float) -> float:
@@ -151,6 +152,7 @@ class _TrackTimeline:
         if duration > 0 and self._kind is Kind.AUDIO:
             self._frame = duration
         if reorder is not None:
+            self._declared = True
             self._reorder = max(self._reorder, min(reorder, MAX_REORDER))
         out, moved = self._place(pts, arrival)
         if peer is not None and peer._out_s - out / self._rate > BEHIND_S:
@@ -209,7 +211,8 @@ class _TrackTimeline:
 
     def _video(self, pts: int, moved: bool) -> Stamp:
         last = self._last_dts
-        if last is not None and pts < self._high_pts and not moved:
+        # Where the stream says how much it reorders, a time that steps back is the camera's clock, and not one picture more.
+        if last is not None and pts < self._high_pts and not moved and not self._declared:
             behind = sum(1 for other in self._recent if other > pts)
             self._reorder = min(max(self._reorder, behind), MAX_REORDER)
         recent = self._recent

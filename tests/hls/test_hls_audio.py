@@ -1,12 +1,13 @@
 """Audio on its way into parts."""
 
+import pytest
 from synthetic import AUDIO, audio
 
 from gateway.hls.audio import MAX_PENDING_FRAMES, AudioQueue
 
 
 def queue() -> AudioQueue:
-    return AudioQueue(2, 10 * AUDIO.clock_rate)
+    return AudioQueue(2, 10, AUDIO.clock_rate)
 
 
 def test_only_what_begins_before_the_cut_is_taken() -> None:
@@ -38,14 +39,50 @@ def test_millisecond_times_of_a_publisher_leave_no_holes() -> None:
         end = run.decode_time + sum(sample.duration for sample in run.samples)
 
 
-def test_a_lost_packet_stays_visible() -> None:
+@pytest.mark.parametrize("lost", [1, 2, 10, 400])
+def test_lost_sound_leaves_no_hole_that_stops_the_picture(lost: int) -> None:
+    """Two frames lost stopped the picture of a browser until the next keyframe, here and after each reconnect."""
     waiting = queue()
     waiting.add(audio(0))
     assert waiting.take(None) is not None
-    waiting.add(audio(2048))
+    waiting.add(audio(1024 * (lost + 1)))
     run = waiting.take(None)
     assert run is not None
-    assert run.decode_time == 480_000 + 2048
+    assert run.decode_time == 480_000 + 1024
+
+    waiting.add(audio(1024 * (lost + 2)))
+    following = waiting.take(None)
+    assert following is not None
+    assert following.decode_time == run.decode_time + run.samples[0].duration
+    assert following.decode_time == 480_000 + 1024 * (lost + 2), "what follows is heard at its time again"
+
+
+def test_a_microphone_that_was_away_for_long_is_no_lost_packet() -> None:
+    waiting = queue()
+    waiting.add(audio(0))
+    assert waiting.take(None) is not None
+    waiting.add(audio(11 * 48_000))
+    run = waiting.take(None)
+    assert run is not None
+    assert run.decode_time == 480_000 + 11 * 48_000
+
+
+def test_sound_fills_an_epoch_from_its_first_picture_to_its_last() -> None:
+    waiting = queue()
+    waiting.add(audio(2400))
+    waiting.begin(480_000)
+    run = waiting.take(None, 480_000 + 4800)
+    assert run is not None
+    assert (run.decode_time, [sample.duration for sample in run.samples]) == (480_000, [4800])
+    waiting.add(audio(4800 + 1024))
+    waiting.begin(480_000)
+    assert waiting.take(None, 480_000 + 200_000) is not None, "and is not stretched over seconds"
+    late = queue()
+    late.add(audio(60_000))
+    late.begin(480_000)
+    run = late.take(None, 480_000 + 500_000)
+    assert run is not None
+    assert (run.decode_time, run.samples[0].duration) == (540_000, 1024)
 
 
 def test_zero_durations_still_advance() -> None:

@@ -170,3 +170,31 @@ def test_tracks_of_the_window_are_those_of_the_stream() -> None:
         assert b"avc1.64000C" in channel.multivariant("").plain
 
     asyncio.run(scenario())
+
+
+def test_playlist_whose_keyframes_have_moved_apart_is_begun_anew_once_nobody_watches() -> None:
+    """The first GOP of an encoder was short: every other segment began without a keyframe until the gateway was restarted."""
+
+    async def scenario() -> None:
+        stream, channel, clock = make()
+        channel.attach()
+        stream.push(camera(6))
+        viewer = channel.viewers.seen(("10.0.0.1", "player", ""))
+        channel.media("")
+        first = channel.window
+        stream.push(camera(14, gop=125, start_s=6))
+        channel.sweep(on_demand=False)
+        assert channel.window is first, "not under a viewer"
+        assert viewer.requests == 0
+        clock.now += 60
+        channel.sweep(on_demand=False)
+        stream.push(camera(20, gop=125, start_s=20))
+        assert channel.window is not first
+        assert channel.window.media_sequence > first.media_sequence
+        assert channel.window.independent
+        clock.now += 60
+        again = channel.window
+        channel.sweep(on_demand=False)
+        assert channel.window is again
+
+    asyncio.run(scenario())

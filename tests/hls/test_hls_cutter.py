@@ -13,6 +13,7 @@ from synthetic import AUDIO, VIDEO, WALL, audio, camera, video
 from gateway.hls import cutter as cutter_module
 from gateway.hls import pace
 from gateway.hls.cutter import Cut, Cutter, Pace
+from gateway.media.fragment import TrackRun
 from gateway.media.frame import Frame
 from gateway.media.track import TrackConfig, Tracks
 
@@ -173,6 +174,53 @@ def test_sealed_targets_never_move() -> None:
         cuts += cutter.add(frame)
     assert (cutter.part_target_us, cutter.target_duration) == promised
     check_rules(cutter, cuts)
+
+
+def test_part_target_that_is_promised_before_a_new_session_is_measured_holds_for_it() -> None:
+    """It was measured anew, and the playlist that had just been given out emptied."""
+    cutter, cuts = cut(camera(6))
+    cuts += cutter.start((VIDEO, AUDIO))
+    frames = list(camera(10, fps=30, gop=60, start_s=10, with_audio=True))
+    for frame in frames[:4]:
+        cuts += cutter.add(frame)
+    cutter.seal()
+    promised = cutter.part_target_us
+    for frame in frames[4:]:
+        cuts += cutter.add(frame)
+    assert cutter.part_target_us == promised
+    check_rules(cutter, cuts)
+
+
+def test_gop_that_outgrows_the_promise_is_noticed() -> None:
+    cutter, _ = cut(camera(6))
+    assert not cutter.outgrown
+    cutter.seal()
+    for frame in camera(12, gop=125, start_s=6):
+        cutter.add(frame)
+    assert cutter.outgrown
+
+
+def test_sound_of_a_broken_session_reaches_the_end_of_its_pictures_and_the_next_begins_with_them() -> None:
+    """Each reconnect of a camera with sound stopped the picture of a browser for a GOP."""
+    cutter, cuts = cut(camera(6.1, with_audio=True), (VIDEO, AUDIO))
+    for index, start_s in enumerate((8.0, 15.0)):
+        cuts += cutter.start((VIDEO, AUDIO))
+        for frame in camera(5, start_s=start_s, with_audio=True):
+            if frame.kind is VIDEO.kind or not index or frame.seconds > start_s + 0.3:
+                cuts += cutter.add(frame)
+    cuts += cutter.flush()
+    check_rules(cutter, cuts)
+    for epoch in (2, 3):
+        pictures = [run for one in cuts if one.epoch == epoch for run in one.runs if run.track_id == 1]
+        sound = [run for one in cuts if one.epoch == epoch for run in one.runs if run.track_id == 2]
+
+        def end(run: TrackRun, rate: int) -> float:
+            return (run.decode_time + sum(sample.duration for sample in run.samples)) / rate
+
+        assert sound[0].decode_time / 48_000 == pytest.approx(pictures[0].decode_time / 90_000, abs=0.03)
+        assert end(sound[-1], 48_000) == pytest.approx(end(pictures[-1], 90_000), abs=0.03)
+        for before, after in pairwise(sound):
+            assert end(before, 48_000) == pytest.approx(after.decode_time / 48_000)
 
 
 def test_known_keyframe_interval_settles_at_once() -> None:

@@ -110,6 +110,28 @@ def test_stalled_camera_gives_503_after_three_target_durations(monkeypatch: pyte
     run(scenario, camera(6))
 
 
+def test_camera_that_is_away_shows_its_past_as_live_to_nobody_new() -> None:
+    """A player that came 45 s after the camera had died played 100 pictures, and told a delay of 0.8 s."""
+
+    async def scenario(house: House) -> None:
+        assert (await house.live()).startswith("#EXTM3U")
+        house.cam.set_status(Status(State.OFFLINE, 0.0, "the camera cannot be reached"))
+        house.clock.now += 5
+        assert (await house.get("/hls/cam/index.m3u8")).status == 200, "a moment is no outage"
+        house.clock.now += 2
+        assert house.service.serving("cam") is None
+        for path in ("/hls/cam/index.m3u8", "/hls/cam/live.m3u8?token=x"):
+            refused = await house.get(path)
+            assert refused.status == 503
+            assert "the camera cannot be reached" in text(refused)
+        assert (await house.live()).startswith("#EXTM3U"), "who watches already waits for its return"
+        house.cam.set_status(Status(State.LIVE, 0.0))
+        house.cam.push(camera(2, start_s=20))
+        assert (await house.get("/hls/cam/index.m3u8")).status == 200
+
+    run(scenario, camera(6))
+
+
 def test_stream_that_is_starting_is_waited_for() -> None:
     async def scenario(house: House) -> None:
         held = await house.asking("/hls/cam/index.m3u8")

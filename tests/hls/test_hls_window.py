@@ -263,3 +263,17 @@ def test_position_before_the_first_part() -> None:
     assert make().next_part == (FIRST, 0)
     assert make().bit_rates() == (0, 0)
     assert make().segment(FIRST) is None
+
+
+def test_rest_of_a_broken_session_is_no_measure_of_the_bit_rate() -> None:
+    """One segment of a single keyframe made 12 Mbit/s of 0.8."""
+    window = make()
+    for frame in camera(8):
+        window.on_frame(frame)
+    usual, _ = window.bit_rates()
+    window.on_tracks((VIDEO,))
+    window.on_frame(video(10 * 90_000, key=True, size=20_000))
+    window.on_tracks((VIDEO,))
+    for frame in camera(4, start_s=12):
+        window.on_frame(frame)
+    assert window.bit_rates()[0] == pytest.approx(usual, rel=0.1)

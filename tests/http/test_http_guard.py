@@ -217,3 +217,10 @@ def test_a_pass_is_given_for_what_a_lane_can_see_and_for_no_longer_than_it_lasts
     assert not access.passes.holds((long,), "gate")
     access.end_sessions(ADMIN)
     assert not access.passes.holds((long,), "yard"), "torn up with the logins"
+
+
+def test_page_of_another_site_is_told_that_it_needs_credentials(access: Access, make):
+    """Without a permission to read the answer its script saw a broken network."""
+    answer = ask(access, Inner(), make("/hls/yard/index.m3u8"))
+    assert answer.status == 401
+    assert ("access-control-allow-origin", "*") in answer.headers

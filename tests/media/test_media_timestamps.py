@@ -149,3 +149,12 @@ def test_whatever_the_camera_sends_audio_times_grow(times):
     stamps = [stamp for stamp in run(times, kind=Kind.AUDIO, rate=8000) if stamp is not None]
     for before, after in itertools.pairwise(stamps):
         assert after.dts > before.dts
+
+
+def test_clock_that_steps_back_again_and_again_puts_no_pictures_behind_where_the_stream_says_it_reorders_none():
+    """Each step was taken for one picture more that the camera reorders: 0.3 s of delay after twenty of them."""
+    times, at = [], 0
+    for number in range(500):
+        at += 3600 if number % 25 else -27_000
+        times.append(at)
+    assert all(stamp.pts - stamp.dts <= 1 for stamp in run(times)[-20:])
