@@ -24,7 +24,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 
 @pytest.fixture(autouse=True)
 def no_complaints(page: Page) -> Iterator[None]:
-    """Neither scripts nor the security policy complain. The fake gateway has few media and no live connection, which is told."""
+    """Neither scripts nor the security policy complain. The fake gateway has few media and no live one, which is told."""
     complaints: list[str] = []
 
     def on_console(message: ConsoleMessage) -> None:
