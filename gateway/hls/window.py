@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from gateway.hls.cutter import Cut, Cutter, Pace
 from gateway.hls.segment import Part, Segment
+from gateway.hls.silence import KeptSound
 from gateway.media.fragment import Fragment
 from gateway.media.frame import Frame
 from gateway.media.init import init_segment
@@ -101,6 +102,7 @@ class Window:
         self._size = 0
         self._seen_us: int | None = None
         self._pdt: tuple[float, int] | None = None
+        self._sound = KeptSound()
 
     def successor(self, pace: Pace, window_s: float, changed: Callable[[], None]) -> Window:
         """An empty window cut at another pace, whose numbers go on where this one's end. This one promises nothing more."""
@@ -124,11 +126,11 @@ class Window:
 
     def on_tracks(self, tracks: Tracks) -> None:
         """Start anew with these tracks."""
-        self._apply(self.cutter.start(tracks))
+        self._apply(self.cutter.start(self._sound.tracks(tracks, keep=self._in_use)))
 
     def on_frame(self, frame: Frame) -> None:
         """Take the next frame."""
-        cuts = self.cutter.add(frame)
+        cuts = [cut for one in self._sound.frames(frame) for cut in self.cutter.add(one)]
         if cuts:
             self._apply(cuts)
             if self._completed is not None:
@@ -281,9 +283,13 @@ class Window:
         self._pdt = (wall, self._now_us)
         return wall
 
+    @property
+    def _in_use(self) -> bool:
+        return self._seen_us is not None and self._now_us - self._seen_us < UNWATCHED_AFTER_US
+
     def _slide(self) -> None:
         shortest_us = MIN_TARGET_DURATIONS * self.cutter.target_duration * 1_000_000
-        in_use = self._seen_us is not None and self._now_us - self._seen_us < UNWATCHED_AFTER_US
+        in_use = self._in_use
         segments = MIN_SEGMENTS if in_use else 0
         window_us = max(self._window_us, shortest_us) if in_use and not self.frugal else shortest_us
         while len(self._listed) > segments:

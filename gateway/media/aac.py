@@ -9,6 +9,7 @@ SAMPLES_PER_FRAME = 1024
 SAMPLE_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _CHANNELS = (0, 1, 2, 3, 4, 5, 6, 8)
 _ESCAPE = 31
+_SINGLE_ELEMENT, _ELEMENT_PAIR, _END = 0, 1, 7
 
 
 def track_config(asc: bytes) -> TrackConfig:
@@ -37,6 +38,21 @@ def audio_specific_config(object_type: int, rate: int, channels: int) -> bytes:
     """AudioSpecificConfig of plain AAC (object type 2 = LC)."""
     index = SAMPLE_RATES_HZ.index(rate)
     return ((object_type << 11) | (index << 7) | (_CHANNELS.index(channels) << 3)).to_bytes(2, "big")
+
+
+def silent_unit(channels: int) -> bytes:
+    """One LC access unit without any spectral data, for one or two channels (ISO/IEC 14496-3 tables 4.4 to 4.8)."""
+    element = {1: _SINGLE_ELEMENT, 2: _ELEMENT_PAIR}[channels]
+    ics_info = "00000000000"  # reserved, one long window, sine shape, max_sfb 0, no prediction
+    gain, tools = "00000000", "000"  # neither pulses nor noise shaping nor gain control
+    bits = f"{element:03b}0000"  # instance tag 0
+    if channels == 1:
+        bits += gain + ics_info + tools
+    else:
+        bits += "1" + ics_info + "00" + 2 * (gain + tools)  # common_window; no mid/side stereo
+    bits += f"{_END:03b}"
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")
 
 
 def is_adts(data: bytes) -> bool:

@@ -22,24 +22,7 @@ AAC_LC = 2
 MAX_GAP_FRAMES = 94
 """Two seconds. A longer step of the clock is an outage of the camera, which has no sound either."""
 
-_ELEMENT_PAIR, _END = 1, 7
-
-
-def silent_unit() -> bytes:
-    """One access unit: a channel pair without any spectral data (ISO/IEC 14496-3 tables 4.4 to 4.8)."""
-    bits = (
-        f"{_ELEMENT_PAIR:03b}0000"  # channel_pair_element, instance tag 0
-        "1"  # common_window
-        "0" "00" "0" "000000" "0"  # ics_info: reserved, one long window, sine shape, max_sfb 0, no prediction
-        "00"  # no mid/side stereo
-        + 2 * ("00000000" "0" "0" "0")  # per channel: gain, and neither pulses nor noise shaping nor gain control
-        + f"{_END:03b}"
-    )  # fmt: skip
-    bits += "0" * (-len(bits) % 8)
-    return int(bits, 2).to_bytes(len(bits) // 8, "big")
-
-
-SILENT_UNIT = silent_unit()
+SILENT_UNIT = aac.silent_unit(CHANNELS)
 SILENT_TRACK: TrackConfig = aac.track_config(aac.audio_specific_config(AAC_LC, RATE_HZ, CHANNELS))
 
 
