@@ -21,8 +21,8 @@ const RETRY = {
 };
 const LOAD_POLICY = {
   default: {
-    maxTimeToFirstByteMs: 10000, // above the server's longest blocking reload
-    maxLoadTimeMs: 20000,
+    maxTimeToFirstByteMs: 20000, // a stream that starts is waited for 18 s, and a blocked reload for three target durations
+    maxLoadTimeMs: 30000,
     timeoutRetry: { maxNumRetry: 1000, retryDelayMs: 0, maxRetryDelayMs: 0 },
     errorRetry: RETRY,
   },
