@@ -95,9 +95,12 @@ class Interval(IntervalTrigger):  # type: ignore[misc]  # apscheduler has no typ
     ) -> datetime.datetime | None:
         """The next run; after a pause, the one that would have been the last."""
         if previous_fire_time is not None:
-            missed = (now - previous_fire_time).total_seconds() // self.interval_length
+            # in Unix time: by the wall's clock an hour comes twice in autumn, and the next run could lie before this one
+            previous = previous_fire_time.timestamp()
+            missed = (now.timestamp() - previous) // self.interval_length
             if missed > 0:
-                previous_fire_time += datetime.timedelta(seconds=missed * self.interval_length)
+                previous += missed * self.interval_length
+                previous_fire_time = datetime.datetime.fromtimestamp(previous, previous_fire_time.tzinfo)
         following: datetime.datetime | None = super().get_next_fire_time(previous_fire_time, now)
         return following
 

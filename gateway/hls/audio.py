@@ -10,7 +10,9 @@ sound fills an epoch from its first picture to the end of its last one, but for 
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from fractions import Fraction
 
 from gateway.media.fragment import Sample, TrackRun
 from gateway.media.frame import Frame
@@ -48,11 +50,26 @@ class AudioQueue:
         """A time of another track in ticks of this one, shifted."""
         return (ticks + self._shift_s * clock_rate) * self._clock_rate // clock_rate
 
-    def begin(self, at: int) -> None:
-        """The first frame lasts from `at` on (ticks, with the shift), unless it begins before or much later."""
-        if self._expected is None and self._frames:
+    @property
+    def end_s(self) -> Fraction | None:
+        """Where the sound that was taken ends, with the shift; None before any."""
+        return Fraction(self._expected, self._clock_rate) if self._expected is not None else None
+
+    def begin(self, at: int, sounded_until_s: Fraction) -> None:
+        """The first frame lasts from `at` on (ticks, with the shift), unless it begins before or much later.
+
+        It never goes back behind the sound of the epoch before, which may have come ahead of its pictures, or have been
+        stretched to the last of them.
+        """
+        if self._expected is not None:
+            return
+        floor = math.ceil(sounded_until_s * self._clock_rate)
+        while self._frames and self._frames[0].dts + self._shift + max(1, self._frames[0].duration) // 2 < floor:
+            self.size -= len(self._frames.popleft().payload)
+        if self._frames:
+            at = max(at, floor)
             late = self._frames[0].dts + self._shift - at
-            if 0 < late <= EDGE_S * self._frames[0].config.clock_rate:
+            if -max(1, self._frames[0].duration) // 2 <= late <= EDGE_S * self._clock_rate:
                 self._expected = at
 
     def take(self, until_s: float | None, end: int | None = None) -> TrackRun | None:
@@ -86,6 +103,7 @@ class AudioQueue:
     def _start(self, frame: Frame) -> int:
         start = frame.dts + self._shift
         early = max(1, frame.duration) // 2
-        if self._expected is not None and -early <= start - self._expected <= MAX_HOLE_S * frame.config.clock_rate:
+        longest = int(MAX_HOLE_S * frame.config.clock_rate) - max(1, frame.duration)
+        if self._expected is not None and -early <= start - self._expected <= longest:
             return self._expected
         return start

@@ -172,7 +172,8 @@ class Channel:
         self.viewers.sweep()
         if self._former is not None and self._monotonic() >= self._former_until:
             self._former = None
-        if self.attached and not self.viewers and self.window.cutter.outgrown:
+        live = self.stream.status.state is State.LIVE
+        if self.attached and live and not self.viewers and self.window.cutter.outgrown:
             log.info("stream %s: hls: keyframes come further apart than they did, the playlist is begun anew", self.stream.id)
             self._succeed(self._pace, self.window.length_s)
         if not on_demand:

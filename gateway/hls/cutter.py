@@ -27,6 +27,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from gateway.hls import pace
 from gateway.hls.audio import AudioQueue
@@ -96,6 +97,8 @@ class Cutter:
         self._part_start = 0
         self._segment_start = 0
         self._epoch_start = 0
+        self._sounded_until_s = Fraction(0)
+        """Where the sound of the last epoch that had any ended, shifted."""
         self._segment_bytes = 0
         self._interval = 0.0
         self._target = 0
@@ -104,7 +107,7 @@ class Cutter:
         self._last_key: int | None = None
         self._first_lead: int | None = None
         self._longest_s = 0.0
-        self._longest_gop_s = 0.0
+        self._last_gops_s = (0.0, 0.0)
         self._sealed = False
         self.part_target_us = 0
         """PART-TARGET; 0 until the frame interval is known."""
@@ -127,8 +130,8 @@ class Cutter:
     @property
     def outgrown(self) -> bool:
         """GOPs have become longer than the promised TARGETDURATION holds: segments have to be cut without a keyframe."""
-        wanted_s = pace.segment_length(self._longest_gop_s, self._pace.segment_s) if self._longest_gop_s else 0.0
-        return self._fitting(wanted_s) > self.target_duration
+        gop_s = min(self._last_gops_s)  # one alone was a keyframe that got lost, or a stall
+        return gop_s > 0 and self._fitting(pace.segment_length(gop_s, self._pace.segment_s)) > self.target_duration
 
     def seal(self) -> None:
         """A client has seen the playlist: from now on both targets are promises."""
@@ -203,6 +206,9 @@ class Cutter:
         self._part = []
         self._part_bytes = self._segment_bytes = 0
         self._last_key = self._first_lead = None
+        self._last_gops_s = (0.0, 0.0)
+        if self._audio is not None and self._audio.end_s is not None:
+            self._sounded_until_s = self._audio.end_s
         self._audio = None
 
     def _shift(self, frame: Frame) -> int:
@@ -382,7 +388,7 @@ class Cutter:
         if queue is None:
             return None
         if self._epoch > 1:
-            queue.begin(queue.ticks(self._epoch_start, self._clock))
+            queue.begin(queue.ticks(self._epoch_start, self._clock), self._sounded_until_s)
         return queue.take(until_s, queue.ticks(boundary, self._clock) if until_s is None else None)
 
     def _us(self, ticks: int) -> int:
@@ -391,9 +397,9 @@ class Cutter:
     def _keyframe(self, frame: Frame) -> None:
         if self._last_key is not None:
             gop_s = (frame.dts - self._last_key) / self._clock
-            if self._sealed and self.settled:
-                self._longest_gop_s = max(self._longest_gop_s, gop_s)
-            else:
+            if self._lead is Kind.VIDEO:
+                self._last_gops_s = (self._last_gops_s[1], gop_s)
+            if not self._sealed or not self.settled:
                 self._measured_gop(gop_s)
         self._last_key = frame.dts
 

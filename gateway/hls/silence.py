@@ -46,7 +46,8 @@ class KeptSound:
         if not self._unit or config is None or frame.kind is not Kind.VIDEO:
             return [frame]
         at = frame.dts * config.clock_rate // frame.config.clock_rate
-        if self._until is None or not 0 <= at - self._until <= MAX_GAP_S * config.clock_rate:
+        # a broken session ends with its last picture, and its silence with it
+        if self._until is None or frame.discontinuity or not 0 <= at - self._until <= MAX_GAP_S * config.clock_rate:
             self._until = at
         silence = []
         while self._until < at:

@@ -151,8 +151,8 @@ class _TrackTimeline:
     ) -> Stamp | None:
         if duration > 0 and self._kind is Kind.AUDIO:
             self._frame = duration
+        self._declared = reorder is not None
         if reorder is not None:
-            self._declared = True
             self._reorder = max(self._reorder, min(reorder, MAX_REORDER))
         out, moved = self._place(pts, arrival)
         if peer is not None and peer._out_s - out / self._rate > BEHIND_S:

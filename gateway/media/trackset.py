@@ -34,6 +34,8 @@ class TrackSet:
         self._expected: frozenset[Kind] = frozenset({Kind.VIDEO})
         self._configs: dict[Kind, TrackConfig] = {}
         self._last_heard: dict[Kind, float] = {}
+        self._forgiven = False
+        """The stall before the newest picture was not held against the audio, which has not been heard since."""
         self._audio_since: float | None = None
         self._return_s = RETURN_S
         self._first_at: float | None = None
@@ -63,6 +65,7 @@ class TrackSet:
         self._expected = expected
         self._configs = {}
         self._last_heard = {}
+        self._forgiven = False
         self._audio_since = None
         self._return_s = RETURN_S
         self._first_at = None
@@ -75,7 +78,11 @@ class TrackSet:
         if kind is Kind.AUDIO and (last is None or now - last > SILENCE_S):
             self._audio_since = now
         elif kind is Kind.VIDEO and last is not None and now - last > SILENCE_S and Kind.AUDIO in self._last_heard:
-            self._last_heard[Kind.AUDIO] += now - max(last, self._last_heard[Kind.AUDIO])
+            if not self._forgiven:  # once: a picture every few seconds is no row of stalls
+                self._last_heard[Kind.AUDIO] += now - max(last, self._last_heard[Kind.AUDIO])
+            self._forgiven = True
+        if kind is Kind.AUDIO:
+            self._forgiven = False
         self._last_heard[kind] = now
         self._configs[kind] = frame.config
         if self._first_at is None and (kind is Kind.VIDEO or Kind.VIDEO not in self._expected):

@@ -216,7 +216,7 @@ def test_motion_is_marked_on_the_tile(simulated: Any, page: Page, tmp_path: Path
 def test_page_of_a_camera_advises_and_sets_its_clock(simulated: Any, page: Page, tmp_path: Path) -> None:
     page.evaluate("window.__pad.destroy()")
     simulated.camera.clock_offset_s = 3000.0
-    address = page.url.rstrip("/")
+    address = page.url.partition("#")[0].rstrip("/")
     page.goto(f"{address}/cameras/yard")
     page.wait_for_selector("text=s fast: set it from the gateway")
     assert "Virtual Camera" in page.inner_text(".facts")

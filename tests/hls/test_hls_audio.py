@@ -1,5 +1,7 @@
 """Audio on its way into parts."""
 
+from fractions import Fraction
+
 import pytest
 from synthetic import AUDIO, audio
 
@@ -70,16 +72,16 @@ def test_a_microphone_that_was_away_for_long_is_no_lost_packet() -> None:
 def test_sound_fills_an_epoch_from_its_first_picture_to_its_last() -> None:
     waiting = queue()
     waiting.add(audio(2400))
-    waiting.begin(480_000)
+    waiting.begin(480_000, Fraction(0))
     run = waiting.take(None, 480_000 + 4800)
     assert run is not None
     assert (run.decode_time, [sample.duration for sample in run.samples]) == (480_000, [4800])
     waiting.add(audio(4800 + 1024))
-    waiting.begin(480_000)
+    waiting.begin(480_000, Fraction(0))
     assert waiting.take(None, 480_000 + 200_000) is not None, "and is not stretched over seconds"
     late = queue()
     late.add(audio(60_000))
-    late.begin(480_000)
+    late.begin(480_000, Fraction(0))
     run = late.take(None, 480_000 + 500_000)
     assert run is not None
     assert (run.decode_time, run.samples[0].duration) == (540_000, 1024)

@@ -7,6 +7,7 @@ from synthetic import VIDEO, camera, video
 
 from gateway.hls.channel import IDLE_KIND, IDLE_S, Channel
 from gateway.hls.cutter import Pace
+from gateway.media.state import State, Status
 from gateway.media.stream import Stream
 from gateway.media.track import Kind
 
@@ -182,6 +183,7 @@ def test_playlist_whose_keyframes_have_moved_apart_is_begun_anew_once_nobody_wat
         viewer = channel.viewers.seen(("10.0.0.1", "player", ""))
         channel.media("")
         first = channel.window
+        stream.set_status(Status(State.LIVE, 0.0))
         stream.push(camera(14, gop=125, start_s=6))
         channel.sweep(on_demand=False)
         assert channel.window is first, "not under a viewer"

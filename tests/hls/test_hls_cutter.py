@@ -195,7 +195,11 @@ def test_gop_that_outgrows_the_promise_is_noticed() -> None:
     cutter, _ = cut(camera(6))
     assert not cutter.outgrown
     cutter.seal()
-    for frame in camera(12, gop=125, start_s=6):
+    frames = list(camera(17, gop=125, start_s=6))
+    for frame in frames[:130]:
+        cutter.add(frame)
+    assert not cutter.outgrown, "one keyframe was late"
+    for frame in frames[130:]:
         cutter.add(frame)
     assert cutter.outgrown
 
@@ -221,6 +225,27 @@ def test_sound_of_a_broken_session_reaches_the_end_of_its_pictures_and_the_next_
         assert end(sound[-1], 48_000) == pytest.approx(end(pictures[-1], 90_000), abs=0.03)
         for before, after in pairwise(sound):
             assert end(before, 48_000) == pytest.approx(after.decode_time / 48_000)
+
+
+@pytest.mark.parametrize("ahead_s", [-0.5, -0.3, 0.0, 0.3, 0.8])
+@pytest.mark.parametrize("broken", [False, True])
+def test_sound_that_runs_on_through_a_new_size_or_a_clock_jump_never_goes_back(ahead_s: float, broken: bool) -> None:
+    """What had come ahead of its pictures was in the epoch before; the next frame was stretched back over it."""
+    frames: list[Frame] = []
+    for frame in camera(20, with_audio=True):
+        shift = round(ahead_s * 48_000) if frame.kind is not VIDEO.kind else 0
+        moved = replace(frame, dts=frame.dts + shift, pts=frame.pts + shift)
+        frames.append(replace(moved, discontinuity=broken and frame.keyframe and frame.seconds == 12))
+    cutter = Cutter(Pace())
+    cuts = cutter.start((VIDEO, AUDIO))
+    for frame in frames:
+        if not broken and frame.keyframe and frame.kind is VIDEO.kind and frame.seconds == 12:
+            cuts += cutter.start((VIDEO, AUDIO))
+        cuts += cutter.add(frame)
+    assert cuts[-1].epoch == 2
+    sound = [run for one in cuts for run in one.runs if run.track_id == 2]
+    for before, after in pairwise(sound):
+        assert after.decode_time >= before.decode_time + sum(sample.duration for sample in before.samples) - 512
 
 
 def test_known_keyframe_interval_settles_at_once() -> None:

@@ -69,3 +69,12 @@ def test_playlist_that_was_seen_with_sound_keeps_it_over_a_reconnect_without():
     for frame in camera(6, start_s=16, with_audio=True):
         window.on_frame(frame)
     assert window.map(window.newest_map) == window.map(window.newest_map - 1)
+
+
+def test_silence_of_a_broken_session_ends_with_its_pictures():
+    kept = KeptSound()
+    kept.tracks((VIDEO, AUDIO), keep=True)
+    kept.tracks((VIDEO,), keep=True)
+    for number in range(10):
+        kept.frames(video(number * 3600))
+    assert len(kept.frames(video(9 * 3600 + 90_000, key=True, broken=True))) == 1

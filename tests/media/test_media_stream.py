@@ -154,6 +154,17 @@ def test_stream_that_stalls_as_a_whole_keeps_its_sound(stream, clock):
     assert viewer.tracks == [(VIDEO, AUDIO)]
 
 
+def test_dead_microphone_of_a_camera_with_a_picture_every_few_seconds_is_dropped(stream, clock):
+    viewer = Recorder()
+    stream.subscribe(viewer)
+    stream.begin(BOTH)
+    stream.push([sound(0), picture(0, key=True)])
+    for number in range(1, 6):
+        clock.now += 4
+        stream.push([picture(number * 100, key=True)])
+    assert viewer.tracks == [(VIDEO, AUDIO), (VIDEO,)]
+
+
 def test_resolution_change_is_announced_before_its_keyframe(stream):
     viewer = Recorder()
     stream.subscribe(viewer)

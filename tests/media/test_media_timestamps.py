@@ -158,3 +158,12 @@ def test_clock_that_steps_back_again_and_again_puts_no_pictures_behind_where_the
         at += 3600 if number % 25 else -27_000
         times.append(at)
     assert all(stamp.pts - stamp.dts <= 1 for stamp in run(times)[-20:])
+
+
+def test_stream_that_no_longer_says_how_much_it_reorders_is_learned_again():
+    session = Timeline().open(100.0)
+    for number in range(10):
+        session.stamp(Kind.VIDEO, RATE, number * 3600, 100 + number * 0.04, reorder=0)
+    order = [10, 13, 11, 12, 16, 14, 15, 19, 17, 18, 22, 20, 21]
+    stamps = [session.stamp(Kind.VIDEO, RATE, n * 3600, 100 + n * 0.04, reorder=None) for n in order]
+    assert [stamp.pts - stamps[-1].pts for stamp in stamps[-3:]] == [3600, -3600, 0]

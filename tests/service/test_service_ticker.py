@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -105,3 +106,17 @@ def test_an_interval_keeps_its_beat_when_a_run_is_late():
     for late_s, next_s in ((0.0, 10), (9.9, 10), (10.0, 20), (35.5, 40)):
         now = first + datetime.timedelta(seconds=late_s)
         assert interval.get_next_fire_time(first, now) == first + datetime.timedelta(seconds=next_s)
+
+
+@pytest.mark.parametrize("late_s", [1.0, 5.5, 3600.0, 7200.0])
+@pytest.mark.parametrize("moment", ["2026-10-25T00:30:00", "2026-10-25T01:30:00", "2026-03-29T00:59:59"])
+def test_an_interval_goes_forward_through_the_hour_that_comes_twice_and_the_one_that_does_not_come(moment, late_s):
+    """A run that was late in the second of them was followed by one an hour before, and so on without end."""
+    berlin = ZoneInfo("Europe/Berlin")
+    previous = datetime.datetime.fromisoformat(moment).replace(tzinfo=datetime.UTC).timestamp()
+    now = previous + late_s
+    interval = Interval(seconds=1, timezone=berlin)
+    following = interval.get_next_fire_time(
+        datetime.datetime.fromtimestamp(previous, berlin), datetime.datetime.fromtimestamp(now, berlin)
+    )
+    assert 0 < following.timestamp() - now <= 1

@@ -241,7 +241,7 @@ def test_an_ended_session_leads_to_the_login(gateway: Any, make_camera: Callable
     page.goto(gateway.url)
     page.locator(".tile").wait_for(timeout=5000)
     gateway.signed_in = False
-    page.wait_for_url("**/login?next=%2F", timeout=6000)
+    page.wait_for_url("**/login?next=%2F%23view%3Dall%26layout%3Dauto", timeout=6000)
     assert page.evaluate("document.activeElement.id") == "password"
     fields = page.evaluate("Object.fromEntries(new FormData(document.getElementById('login')))")
     assert fields == {"username": "admin", "password": "", "csrf": "token", "next": "/"}

@@ -242,6 +242,34 @@ def test_a_tour_of_pages_leaves_the_picture_that_somebody_made_large(
     assert state(page)["tour"] is None
 
 
+def test_a_tour_that_made_a_picture_large_goes_on_when_there_are_more_pages(
+    gateway: Any, cameras: Callable[..., None], page: Page
+) -> None:
+    """A screen that nobody attends would have shown one camera for ever."""
+    cameras(3)
+    opened(page, f"{gateway.url}/#layout=2x2&tour=1")
+    until(page, "window.__wall.state.focused === 'c2'", 15000)
+    cameras(8)
+    until_state(page, "pages", 2)
+    large = state(page)["focused"]
+    until(page, f"window.__wall.state.focused !== '{large}'", 15000)
+
+
+def test_a_layout_that_was_chosen_stays_after_a_large_picture(gateway: Any, cameras: Callable[..., None], page: Page) -> None:
+    cameras(6)
+    gateway.views = [{"id": "doors", "name": "Doors", "cameras": ["c6", "c1"], "layout": "1+5"}]
+    opened(page, f"{gateway.url}/#view=doors")
+    for layout in ("2 × 2", "1 + 5"):
+        page.click("#layout-menu")
+        page.get_by_role("menuitemradio", name=layout, exact=True).click()
+    page.keyboard.press("Enter")
+    until(page, "window.__wall.state.focused !== null")
+    page.keyboard.press("Escape")
+    until_state(page, "focused", None)
+    until(page, "!location.hash.includes('focus')")
+    assert state(page)["layout"] == "1+5"
+
+
 def test_back_ends_a_tour_of_one_page(gateway: Any, cameras: Callable[..., None], page: Page) -> None:
     """Each step back made the next camera large."""
     cameras(3)

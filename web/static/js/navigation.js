@@ -106,6 +106,7 @@ export class Navigation {
   chooseLayout(layout) {
     const selected = this.#stage.selected?.id;
     this.#settings.setLayout(this.#view.id, layout);
+    this.#remembered = { view: this.#view.id, layout };
     this.#wanted = { ...this.#wanted, layout, focus: null };
     this.refresh();
     this.goTo(selected);

@@ -84,6 +84,8 @@ class Wall {
   #site = document.body.dataset.site ?? "";
   #ticks = 0;
   #tourStartedAt = 0;
+  /** It was a tour of one page that made the picture large; there may be more pages by now. */
+  #tourEnlarged = false;
 
   constructor(transports, clock) {
     this.#transports = transports;
@@ -216,7 +218,10 @@ class Wall {
     this.#large?.picture.remove();
     this.#large = null;
     this.#tools.zoom = 1;
-    if (!tile) return;
+    if (!tile) {
+      this.#tourEnlarged = false;
+      return;
+    }
     const picture = new LargePicture(tile, this.#camera(tile.id), this.#i18n, (scale) => {
       this.#tools.zoom = scale;
     });
@@ -301,7 +306,10 @@ class Wall {
       focus: () => {
         tile.element.click(); // where the browser waits for a click before it plays
         if (this.#navigation.enlarged) ofWall.back();
-        else this.#navigation.enlarge(id);
+        else {
+          this.#tourEnlarged = false;
+          this.#navigation.enlarge(id);
+        }
       },
       mute: () => {
         this.#commands.toggleSound(tile, this.#camera(id));
@@ -337,7 +345,7 @@ class Wall {
 
   /** A picture that somebody has made large stands in the way of a tour of pages: it may be what is being watched. */
   get #heldByPicture() {
-    return this.#large !== null && this.#stage.pages > 1;
+    return this.#large !== null && this.#stage.pages > 1 && !this.#tourEnlarged && !this.#kiosk;
   }
 
   #turn(way) {
@@ -372,6 +380,7 @@ class Wall {
 
   /** Where everything is on one page there is nothing to turn: then every camera gets its moment. */
   #tourOfOnePage() {
+    this.#tourEnlarged = true;
     if (!this.#navigation.enlarged) this.#navigation.enlarge(this.#navigation.view.cameras[0]);
   }
 
