@@ -54,7 +54,9 @@ def wall() -> Response:
 @pages.get("/login")
 @needs(None)
 def login_form() -> Response:
-    """The form."""
+    """The form; for who came by an address that worked without a login, with a word on that."""
+    if request.args.get("ended"):
+        return _login_page("This address works no longer. Ask for a new one, or log in.", "login.address_ended")
     return _login_page()
 
 
@@ -125,7 +127,7 @@ def _login_page(error: str = "", error_key: str = "", status: int = 200) -> Resp
     """The form; `error_key` names the translation of `error` in the browser's texts."""
     target = safe_next(request.values.get("next"))
     page = render_template(
-        "login.html", error=error, error_key=error_key, next=target, https_url=_https_url(target),
+        "login.html", refused=status in (401, 429), error=error, error_key=error_key, next=target, https_url=_https_url(target),
         only_admin=not access().keyring.accounts, username=request.form.get("username", "").strip()[:MAX_USER_CHARS],
     )  # fmt: skip
     response = make_response(page)

@@ -41,7 +41,7 @@ def page(stream_id: str) -> Response:
         return failure(404, "There is no camera of this name.")
     if not decision.allowed:
         if decision.status == 401 and not _in_frame():
-            return make_response(redirect(f"/login?next={quote(request.full_path.removesuffix('?'), safe='')}", 303))
+            return make_response(redirect(_login(), 303))
         if decision.status == 429:
             return failure(429, "Too many wrong passwords; wait a little.")
         return failure(decision.status, "This page needs a login, or an address with a token.")
@@ -56,6 +56,14 @@ def page(stream_id: str) -> Response:
 def _has(camera: CameraView, stream_id: str) -> bool:
     """The main stream always is; a camera that was never reached has not told of a sub stream yet."""
     return stream_id == camera.id or any(stream.id == stream_id for stream in camera.streams)
+
+
+def _login() -> str:
+    """Where to log in for this page. What was refused is not brought along: after the login it would be refused again."""
+    kept = urlencode([(name, value) for name, value in request.args.items() if name not in CREDENTIALS])
+    here = f"{request.path}?{kept}" if kept else request.path
+    ended = "&ended=1" if any(request.args.get(name) for name in CREDENTIALS) else ""
+    return f"/login?next={quote(here, safe='')}{ended}"
 
 
 def _in_frame() -> bool:

@@ -28,6 +28,19 @@ def test_an_address_with_a_token_gets_no_session_but_hands_the_token_on(browser,
     assert browser.get("/watch/front-door").status_code == 303
 
 
+def test_an_address_that_has_ended_says_so_and_is_not_in_the_way_after_the_login(browser, gateway, access: Access):
+    """It led to a bare login, and after that to the login again."""
+    answer = browser.get("/watch/front-door?token=ended&x=1")
+    where = answer.headers["location"]
+    assert (answer.status_code, where) == (303, "/login?next=%2Fwatch%2Ffront-door%3Fx%3D1&ended=1")
+    client = create_app(gateway, access).test_client()
+    text = client.get(where).text
+    assert "This address works no longer" in text
+    assert 'data-i18n="login.address_ended"' in text
+    assert "aria-invalid" not in text
+    assert "aria-invalid" not in client.get("/login").text
+
+
 @pytest.mark.parametrize("stream", ["nothing", "front-door.sub", "front-door.x", ".sub"])
 def test_what_does_not_exist_is_not_found(browser, stream):
     browser.log_in()

@@ -328,6 +328,7 @@ export default {
   "login.wrong_password": "User name or password is wrong.",
   "login.too_many": "Too many wrong passwords. Wait a moment and try again.",
   "login.expired": "The page was open for too long. Please try again.",
+  "login.address_ended": "This address works no longer. Ask for a new one, or log in.",
   "login.unencrypted": "This connection is not encrypted, and a browser plays few cameras over it.",
   "login.use_https": "Open the encrypted page",
   "login.hint": "The password is the one set when the gateway was installed.",

@@ -328,6 +328,7 @@ export default {
   "login.wrong_password": "用户名或密码错误。",
   "login.too_many": "密码错误次数过多，请稍后再试。",
   "login.expired": "页面打开时间过长，请重试。",
+  "login.address_ended": "此地址已失效。请索取新的地址，或登录。",
   "login.unencrypted": "此连接未加密，浏览器通过它只能播放少量摄像机。",
   "login.use_https": "打开加密页面",
   "login.hint": "密码为安装网关时设置的密码。",
