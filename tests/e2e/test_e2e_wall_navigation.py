@@ -127,7 +127,7 @@ def test_a_wall_a_large_picture_a_kiosk_and_a_frame_elsewhere(
     viewing = service.api("viewing-token")["token"]
     screen.goto(f"{base}/?kiosk=1&token={viewing}#view=all&layout=4x4")
     until(screen, f"window.__wall?.tiles.filter(tile => tile.state === 'live').length === {TILES}")
-    assert screen.url == f"{base}/?kiosk=1#layout=4x4"
+    assert screen.url == f"{base}/?kiosk=1#view=all&layout=4x4"
     screen.evaluate("window.__sameDocument = true")
     service.terminate()
     until(screen, "window.__wall.tiles.every(tile => tile.state !== 'live')", 15_000)
