@@ -43,7 +43,7 @@ def audio_specific_config(object_type: int, rate: int, channels: int) -> bytes:
 def silent_unit(channels: int) -> bytes:
     """One LC access unit without any spectral data, for one or two channels (ISO/IEC 14496-3 tables 4.4 to 4.8)."""
     element = {1: _SINGLE_ELEMENT, 2: _ELEMENT_PAIR}[channels]
-    ics_info = "00000000000"  # reserved, one long window, sine shape, max_sfb 0, no prediction
+    ics_info = "".join(("0", "00", "0", "000000", "0"))  # reserved, one long window, sine shape, max_sfb 0, no prediction
     gain, tools = "00000000", "000"  # neither pulses nor noise shaping nor gain control
     bits = f"{element:03b}0000"  # instance tag 0
     if channels == 1:

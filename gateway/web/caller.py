@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import current_app, g, request
 
@@ -15,6 +15,9 @@ from gateway.web.ports import GatewayPort
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]")
 _PORT = re.compile(r"(?::\d{1,5})?")
+
+CREDENTIALS = ("token", "user", "pass")
+"""What an address may carry for who can send neither cookie nor header."""
 
 ACCESS_KEY = "gateway.access"
 PORT_KEY = "gateway.port"
@@ -90,6 +93,12 @@ def host_name() -> str | None:
     if match is None or not _PORT.fullmatch(host[match.end() :]):
         return None
     return match.group()
+
+
+def without_credentials() -> str:
+    """The address as asked for, with what stands behind the # left to the browser."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in CREDENTIALS]
+    return f"{request.path}?{urlencode(kept)}" if kept else request.path
 
 
 def safe_next(target: str | None) -> str:

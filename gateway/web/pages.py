@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 
 from gateway.access.proxy import MAX_USER_CHARS
 from gateway.http.access import ADMIN, ANONYMOUS, Proof, Right
-from gateway.web.caller import access, decide, host_name, note, plain_request, safe_next
+from gateway.web.caller import access, decide, host_name, note, plain_request, safe_next, without_credentials
 from gateway.web.cookies import form_token_good, log_in, log_out
 from gateway.web.errors import failure
 from gateway.web.plain_http import HTTPS_PORT
@@ -38,7 +38,7 @@ def wall() -> Response:
     if decision.proof in (Proof.TOKEN, Proof.PARAMETERS) and decision.user is not None:
         # An address with a token, for a screen without keyboard: what the page fetches needs a session. A kiosk's script
         # keeps the token, for the day that session ends, and takes it out of the address itself.
-        response = make_response(render_template("wall.html")) if request.args.get("kiosk") else _go(_without_credentials())
+        response = make_response(render_template("wall.html")) if request.args.get("kiosk") else _go(without_credentials())
         log_in(response, decision.user)
         note("login", way=decision.proof.value)
         return response
@@ -141,12 +141,6 @@ def _https_url(target: str) -> str | None:
     if request.scheme == "https" or port is None or host is None:
         return None
     return f"https://{host}:{port}/login" + ("" if target == "/" else f"?next={quote(target, safe='')}")
-
-
-def _without_credentials() -> str:
-    """The wall's address as asked for, with what stands behind the # left to the browser."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name not in ("token", "user", "pass")]
-    return f"/?{urlencode(kept)}" if kept else "/"
 
 
 def _here() -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from gateway.http.access import Right
-from gateway.web.caller import decide, host_name, port
+from gateway.web.caller import CREDENTIALS, decide, host_name, port, without_credentials
 from gateway.web.errors import failure
 from gateway.web.headers import security_headers
 from gateway.web.ports import CameraView
@@ -20,7 +20,6 @@ from gateway.web.rights import needs
 watch = Blueprint("watch", __name__)
 
 SUB_SUFFIX = ".sub"
-CREDENTIALS = ("token", "user", "pass")
 
 
 @watch.after_request
@@ -60,10 +59,8 @@ def _has(camera: CameraView, stream_id: str) -> bool:
 
 def _login() -> str:
     """Where to log in for this page. What was refused is not brought along: after the login it would be refused again."""
-    kept = urlencode([(name, value) for name, value in request.args.items() if name not in CREDENTIALS])
-    here = f"{request.path}?{kept}" if kept else request.path
     ended = "&ended=1" if any(request.args.get(name) for name in CREDENTIALS) else ""
-    return f"/login?next={quote(here, safe='')}{ended}"
+    return f"/login?next={quote(without_credentials(), safe='')}{ended}"
 
 
 def _in_frame() -> bool:

@@ -230,7 +230,7 @@ def test_a_tour_of_pages_leaves_the_picture_that_somebody_made_large(
     until_state(page, "selected", "c1")
     page.keyboard.press("Enter")
     until_state(page, "focused", "c1")
-    # two pictures a second at most are checked; the clock of the tour is the page's
+    # a minute passes for the tour, and then three of its looks at the clock
     page.evaluate("() => { const real = performance.now.bind(performance); performance.now = () => real() + 60_000; }")
     page.wait_for_timeout(800)
     assert state(page)["focused"] == "c1"

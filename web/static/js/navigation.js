@@ -187,8 +187,8 @@ export class Navigation {
     const own = this.#settings.ownViews;
     const away = (own.find((one) => one.id === id)?.cameras ?? []).filter((other) => !this.#cameras.some((one) => one.id === other));
     const saved = { id: id ?? newViewId(own), name, cameras: [...cameras, ...away] };
-    const others = own.filter((one) => one.id !== saved.id);
-    this.#settings.ownViews = others.length < own.length ? own.map((one) => (one.id === id ? saved : one)) : [...own, saved];
+    const known = own.some((one) => one.id === id); // another window may have removed it meanwhile
+    this.#settings.ownViews = known ? own.map((one) => (one.id === id ? saved : one)) : [...own, saved];
     this.chooseView(saved.id);
   }
 
