@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,21 @@ def test_what_went_wrong_at_the_login_can_be_said_in_chinese(browser, gateway, a
     assert all(f'"login.{name}"' in known for name in ("wrong_password", "expired", "too_many"))
     page = create_app(gateway, access).test_client().post("/login", data={"username": "admin"}).text
     assert 'data-i18n="login.expired"' in page
+
+
+def test_a_login_that_failed_keeps_the_user_name_and_waits_for_the_password(
+    gateway, access: Access, monkeypatch: pytest.MonkeyPatch
+):
+    """It had to be typed again with every wrong password."""
+    monkeypatch.setattr(access.keyring, "_accounts", {"anna": None})
+    client = create_app(gateway, access).test_client()
+    name, password = re.findall(r"<input id=[^>]*>", client.get("/login").text)
+    assert ('value=""' in name, "autofocus" in name, "autofocus" in password) == (True, True, False)
+    again = client.post("/login", data={"username": ' "><b>anna', "password": "wrong"}).text
+    name, password = re.findall(r"<input id=.*?(?:required)[^>]*>", again, re.DOTALL)
+    assert 'value="&#34;&gt;&lt;b&gt;anna"' in name
+    assert ("autofocus" in name, "autofocus" in password) == (False, True)
+    assert "wrong" not in name + password
 
 
 def test_a_login_form_of_another_site_is_refused(browser):
